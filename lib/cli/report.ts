@@ -1,0 +1,16 @@
+// Errors in words for a terminal.
+
+import { WalError } from '../index.js';
+
+/** What went wrong, with the library's code in front where there is one. */
+export function describeError(error: unknown): string {
+  if (error instanceof WalError) return `${error.code}: ${error.message}${causeOf(error)}`;
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The cause's message, unless the error repeats it already. */
+function causeOf(error: WalError): string {
+  const { cause } = error;
+  if (!(cause instanceof Error) || error.message.includes(cause.message)) return '';
+  return ` (${cause.message})`;
+}
