@@ -1,0 +1,234 @@
+// Records on their way into memory the kernel can write from. A batch is one write. The log is one
+// stream of bytes over batches: acknowledgement goes by offset, so a record may span two batches.
+//
+// Buffered: a batch is exactly its records. O_DIRECT: a batch starts and ends at a block, so it
+// starts with a copy of the block that its predecessor left unfinished, and its last block is
+// padded with zeros. A full batch is cut at its last whole block instead; the rest goes into the
+// next batch, so that both can be in flight without touching one block.
+
+import { assert } from './errors.js';
+import type { IoDriver, IoMemory } from './io/driver.js';
+import { MEMORY_ALIGNMENT } from './io/driver.js';
+import type { RecordFields } from './record.js';
+import { encodeUnsealed, sealRecords } from './record.js';
+import type { WriteJob } from './write-fully.js';
+import { writeJob } from './write-fully.js';
+
+/** The unit that no two writes in flight may share, in bytes. */
+export const BLOCK_BYTES = MEMORY_ALIGNMENT;
+/** How many memories of batch size are kept for the next batches. */
+const POOL_MAX = 16;
+
+/** Bytes of the stream that go out as one write. */
+export class Batch {
+  readonly memory: IoMemory;
+  readonly view: DataView;
+  /** Offset in the log of `memory.bytes[0]`. */
+  readonly position: number;
+  /** Bytes at the front that were carried over; their records are sealed. */
+  readonly carried: number;
+  /** Of these, how many the predecessor has submitted already. */
+  readonly submitted: number;
+  /** How many bytes of records it takes at most, `carried` included. */
+  readonly limit: number;
+  /** End of the records in memory. */
+  used: number;
+  /** The write, made out when the batch is taken. */
+  job: WriteJob;
+  error: Error | undefined;
+  isFinished = false;
+
+  constructor(
+    memory: IoMemory,
+    position: number,
+    carry: Uint8Array,
+    submitted: number,
+    limit: number,
+  ) {
+    this.memory = memory;
+    this.view = new DataView(memory.bytes.buffer, memory.bytes.byteOffset, memory.bytes.byteLength);
+    this.position = position;
+    this.carried = carry.length;
+    this.submitted = submitted;
+    this.limit = limit;
+    this.used = carry.length;
+    this.job = writeJob(memory, 0, 0, position);
+    memory.bytes.set(carry);
+  }
+
+  /** Offset in the log of the first byte that no earlier batch has submitted. */
+  get start(): number {
+    return this.position + this.submitted;
+  }
+
+  /** Offset in the log behind its last record byte. */
+  get end(): number {
+    return this.position + this.used;
+  }
+
+  /** Whether it holds anything that no earlier batch has submitted. */
+  get hasNews(): boolean {
+    return this.used > this.submitted;
+  }
+}
+
+/** What the encoder needs to know. */
+export interface EncoderOptions {
+  readonly batchSize: number;
+  /** Batches must start and end at a block. */
+  readonly isDirect: boolean;
+  /** Where the first record goes, and, for O_DIRECT, the bytes of its block before it. */
+  readonly position: number;
+  readonly carry: Uint8Array;
+}
+
+/** Lays records out in batches, one after the other. */
+export class BatchEncoder {
+  readonly #driver: IoDriver;
+  readonly #batchSize: number;
+  readonly #isDirect: boolean;
+  readonly #pool: IoMemory[] = [];
+  readonly #full: Batch[] = [];
+  #open: Batch | undefined;
+  /** Where the next batch begins when none is open, and what it starts with. */
+  #next: { position: number; carry: Uint8Array; submitted: number };
+  #end: number;
+
+  constructor(driver: IoDriver, options: EncoderOptions) {
+    this.#driver = driver;
+    this.#batchSize = options.batchSize;
+    this.#isDirect = options.isDirect;
+    this.#next = startAt(options.position, options.carry);
+    this.#end = options.position;
+  }
+
+  /** Offset in the log behind everything encoded so far. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** Encodes a record of `length` bytes, or copies one that was encoded before; returns its offset. */
+  add(record: RecordFields | Uint8Array, length: number): number {
+    const batch = this.#room(length);
+    if (record instanceof Uint8Array) batch.memory.bytes.set(record, batch.used);
+    else encodeUnsealed(batch.memory.bytes, batch.view, batch.used, record);
+    batch.used += length;
+    const offset = this.#end;
+    this.#end += length;
+    return offset;
+  }
+
+  /** Whether a batch is full, so that it need not wait for the end of the tick. */
+  get hasFull(): boolean {
+    return this.#full.length > 0;
+  }
+
+  /** The batch that goes out next, as it stands, without taking it; undefined when all went out. */
+  peek(): Batch | undefined {
+    const full = this.#full[0];
+    if (full !== undefined) return full;
+    return this.#open?.hasNews === true ? this.#open : undefined;
+  }
+
+  /** Takes the batch that {@link peek} showed, sealed and with its job made out. */
+  take(dsync: boolean): Batch {
+    const batch = this.#full.shift() ?? this.#closeOpen(false);
+    assert(batch !== undefined, 'a batch is taken only when there is one');
+    const length = this.#isDirect ? roundUp(batch.used) : batch.used;
+    batch.memory.bytes.fill(0, batch.used, length);
+    batch.job = writeJob(batch.memory, 0, length, batch.position, dsync);
+    return batch;
+  }
+
+  /** Takes a finished batch's memory back. */
+  recycle(batch: Batch): void {
+    this.#reuse(batch.memory);
+  }
+
+  /** Forgets everything encoded; goes on at `position`, inside a block that starts with `carry`. */
+  reset(position: number, carry: Uint8Array): void {
+    for (const batch of this.#full.splice(0)) this.#reuse(batch.memory);
+    if (this.#open !== undefined) this.#reuse(this.#open.memory);
+    this.#open = undefined;
+    this.#next = startAt(position, carry);
+    this.#end = position;
+  }
+
+  /** Gives all memory that is not in flight back. */
+  release(): void {
+    this.reset(this.#end, new Uint8Array(0));
+    for (const memory of this.#pool.splice(0)) memory.release();
+  }
+
+  #room(length: number): Batch {
+    const open = this.#open;
+    if (open !== undefined && open.used + length <= open.limit) return open;
+    if (open !== undefined) {
+      if (open.hasNews) {
+        const full = this.#closeOpen(true);
+        if (full !== undefined) this.#full.push(full);
+      } else {
+        this.#next = { ...this.#next, position: open.position, submitted: open.submitted };
+        this.#next.carry = open.memory.bytes.slice(0, open.used);
+        this.#reuse(open.memory);
+        this.#open = undefined;
+      }
+    }
+    return this.#start(length);
+  }
+
+  #start(length: number): Batch {
+    const { position, carry, submitted } = this.#next;
+    const limit = carry.length + Math.max(length, this.#batchSize);
+    const pooled = limit <= this.#pooledBytes;
+    const memory = (pooled ? this.#pool.pop() : undefined) ?? this.#memory(pooled, limit);
+    const batch = new Batch(memory, position, carry, submitted, limit);
+    this.#open = batch;
+    return batch;
+  }
+
+  /** Seals the open batch; a full one for O_DIRECT is cut at its last whole block. */
+  #closeOpen(isFull: boolean): Batch | undefined {
+    const batch = this.#open;
+    if (batch === undefined) return undefined;
+    this.#open = undefined;
+    const { bytes } = batch.memory;
+    sealRecords(bytes, batch.carried, batch.used);
+    const tail = this.#isDirect ? batch.used % BLOCK_BYTES : 0;
+    const block = batch.used - tail;
+    const cut = isFull && block > batch.submitted;
+    this.#next = {
+      position: batch.position + block,
+      carry: bytes.slice(block, batch.used),
+      submitted: cut ? 0 : tail,
+    };
+    if (!this.#isDirect) this.#next = startAt(batch.end, new Uint8Array(0));
+    if (cut) batch.used = block;
+    return batch;
+  }
+
+  get #pooledBytes(): number {
+    return roundUp(this.#batchSize + BLOCK_BYTES);
+  }
+
+  #memory(pooled: boolean, limit: number): IoMemory {
+    return this.#driver.memory(pooled ? this.#pooledBytes : roundUp(limit));
+  }
+
+  #reuse(memory: IoMemory): void {
+    const fits = memory.bytes.length === this.#pooledBytes;
+    if (fits && this.#pool.length < POOL_MAX) this.#pool.push(memory);
+    else memory.release();
+  }
+}
+
+function startAt(
+  position: number,
+  carry: Uint8Array,
+): { position: number; carry: Uint8Array; submitted: number } {
+  return { position: position - carry.length, carry, submitted: carry.length };
+}
+
+function roundUp(bytes: number): number {
+  return Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES;
+}

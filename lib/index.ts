@@ -1,0 +1,17 @@
+// What applications import.
+
+export type { WalPosition } from './ack-queue.js';
+export { WalEntry } from './entry.js';
+export type { WalEntryType } from './entry.js';
+export { WAL_ERROR_CODES, WalError } from './errors.js';
+export type { WalErrorCode, WalErrorFacts } from './errors.js';
+export type { IoDriver, IoDriverName, IoFile, IoLock, IoMemory } from './io/driver.js';
+export type { DriverChoice } from './io/select.js';
+export type { ResolvedOptions, UringWalOptions } from './options.js';
+export { WalReader } from './reader.js';
+export type { WalReaderOptions } from './reader.js';
+export type { RecoveryMode, WalRecovery } from './recovery.js';
+export type { WalEnd, WalEndKind } from './tail.js';
+export { WalChunk, WalRecord } from './wal-record.js';
+export { UringWalWriter } from './writer.js';
+export type { AppendOptions, WriterDriver, WriterStats } from './writer.js';

@@ -1,0 +1,172 @@
+// The seam. Everything above it is pure logic over these interfaces; everything below it moves
+// bytes and knows nothing of records. Three drivers stand below it (io_uring, thread pool,
+// simulated), and one contract suite (lib/io/contract.ts) runs against all of them, so only what
+// all of them honour belongs here.
+//
+// Results keep the kernel's honesty: a short write is a short count, an error is an errno, and
+// nothing is retried below the seam. A promise of the seam always settles.
+
+/** Memory a driver can write from and read into: aligned, zero-filled, perhaps registered. */
+export interface IoMemory {
+  /** The bytes; their address is a multiple of {@link MEMORY_ALIGNMENT}. */
+  readonly bytes: Uint8Array;
+  /**
+   * Gives the memory back; `bytes` must not be touched afterwards. Safe while operations on it are
+   * in flight: what the kernel may still touch lives until it has completed.
+   */
+  release(): void;
+}
+
+/** Every {@link IoMemory} starts at a multiple of this and is a multiple of it long, in bytes. */
+export const MEMORY_ALIGNMENT = 4096;
+
+/** How to open a file. */
+export interface IoOpenOptions {
+  readonly access: 'read' | 'write';
+  /** `never`: ENOENT when missing. `if-missing`: created when missing. `exclusive`: EEXIST when there. */
+  readonly create: 'never' | 'if-missing' | 'exclusive';
+  /** Ask for O_DIRECT; whether it was granted is told by {@link IoFile.direct}. */
+  readonly direct: boolean;
+  /** Permission bits of a created file, for example 0o600. A last symlink is never followed at create. */
+  readonly mode: number;
+}
+
+/** An open regular file. Operations may be in flight together; the kernel orders none of them. */
+export interface IoFile {
+  readonly path: string;
+  /** Whether open created it. */
+  readonly created: boolean;
+  /**
+   * Granted O_DIRECT: the unit, in bytes (a power of two, at most {@link MEMORY_ALIGNMENT}), of
+   * which `position`, `start` and `length` of every write and read must be multiples, and why it
+   * was refused otherwise.
+   */
+  readonly direct: { readonly blockBytes: number } | { readonly refused: string } | undefined;
+  /** A dsync write is known to make its range durable on this file system (FACTS: by statfs magic). */
+  readonly honoursDsync: boolean;
+  /** Reads past the page cache are possible; `unit` is the alignment, in bytes, that they need. */
+  readonly pastCache: { readonly unit: number } | undefined;
+
+  /**
+   * Writes `length` bytes of `memory` from `start` at `position`; resolves to how many were
+   * written, 0 … length. With `dsync` the written range (alone) is durable on return, with the
+   * file size that it needs. The bytes must not change until it settles.
+   */
+  write(
+    memory: IoMemory,
+    start: number,
+    length: number,
+    position: number,
+    options?: IoWriteOptions,
+  ): Promise<number>;
+  /**
+   * Reads up to `length` bytes; resolves to the count, 0 at the end of the file. With `pastCache`
+   * dirty pages of the range are written back first and the bytes come from the device; all three
+   * numbers must then be multiples of `pastCache.unit`.
+   */
+  read(
+    memory: IoMemory,
+    start: number,
+    length: number,
+    position: number,
+    options?: { readonly pastCache?: boolean },
+  ): Promise<number>;
+  /** fdatasync: every write completed before the call, and the file's size, becomes durable. */
+  sync(): Promise<void>;
+  /** Sets the size; what is beyond reads as zeros should the file grow again. Not durable by itself. */
+  truncate(size: number): Promise<void>;
+  /**
+   * Reserves space: afterwards the size is at least `position + length`, what lay beyond the old
+   * end reads as zeros, and writing there cannot run out of space. Not durable by itself.
+   */
+  allocate(position: number, length: number): Promise<void>;
+  /** Current size in bytes. */
+  size(): Promise<number>;
+  /** Drops clean cached pages, so that later cached reads see the device. A hint; never fails. */
+  dropCache(): Promise<void>;
+  /** Waits for what is in flight, then closes. The second call is a no-op. */
+  close(): Promise<void>;
+}
+
+/** Options of a single write. */
+export interface IoWriteOptions {
+  readonly dsync?: boolean;
+}
+
+/** A held lock. */
+export interface IoLock {
+  /** Gives the lock up and removes its file. The second call is a no-op. */
+  release(): Promise<void>;
+}
+
+/** Which driver moves the bytes. */
+export type IoDriverName = 'uring' | 'threadpool' | 'simulated';
+
+/** Opens files, does directory work, hands out memory, and is the only source of time. */
+export interface IoDriver {
+  readonly name: IoDriverName;
+  /** Why this driver was taken and not a better one; undefined when it is the one that was asked for. */
+  readonly fallbackReason: string | undefined;
+
+  open(path: string, options: IoOpenOptions): Promise<IoFile>;
+  /**
+   * Locks the log at `path` against every other writer, in this process and in others, by
+   * `<path>.lock`. Rejects with `WalError` `ERR_WAL_LOCKED`, naming the holder where it is known.
+   */
+  lock(path: string): Promise<IoLock>;
+  /** Names (no paths, no `.` and `..`) in a directory, sorted. */
+  list(directory: string): Promise<string[]>;
+  /** Creates one directory (mode 0o700); fine when it is there already. */
+  makeDirectory(path: string): Promise<void>;
+  remove(path: string): Promise<void>;
+  /** Renames within a file system, replacing what is at `to`. Durable by a directory sync only. */
+  rename(from: string, to: string): Promise<void>;
+  /** Makes creations, removals and renames in the directory durable. */
+  syncDirectory(path: string): Promise<void>;
+
+  /** Aligned zeroed memory of at least `bytes` bytes, rounded up to {@link MEMORY_ALIGNMENT}. */
+  memory(bytes: number): IoMemory;
+
+  /** Milliseconds, monotonic, from an arbitrary origin; fractions count. */
+  now(): number;
+  /** Calls back once after `ms` milliseconds, unless cancelled by the function returned. */
+  delay(ms: number, callback: () => void): () => void;
+  /** Calls back once, when the callers that are running now have had their turn (process.nextTick). */
+  defer(callback: () => void): void;
+
+  /** Gives up what the driver itself holds, once its files are closed. The second call is a no-op. */
+  close(): Promise<void>;
+}
+
+/** A failed operation of the seam: the kernel's errno, and what was being done. */
+export class IoError extends Error {
+  override readonly name = 'IoError';
+  /** The errno's name, for example `ENOSPC`. */
+  readonly code: string;
+  readonly syscall: string;
+  readonly path: string;
+  /**
+   * Of a failed dsync write: true when it is certain that the write half failed and no sync was
+   * tried. Unset means unknown, which must be taken for a failed sync.
+   */
+  readonly writeHalf: boolean;
+
+  constructor(code: string, syscall: string, path: string, options: IoErrorOptions = {}) {
+    super(
+      `${code}: ${options.detail ?? 'operation failed'}, ${syscall} '${path}'`,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
+    this.code = code;
+    this.syscall = syscall;
+    this.path = path;
+    this.writeHalf = options.writeHalf ?? false;
+  }
+}
+
+/** What else is known of a failed operation. */
+export interface IoErrorOptions {
+  /** The system's words for the errno, for example `no space left on device`. */
+  readonly detail?: string | undefined;
+  readonly writeHalf?: boolean;
+  readonly cause?: unknown;
+}

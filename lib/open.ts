@@ -1,0 +1,66 @@
+// Opening a log for appends: options checked, driver chosen, file locked and recovered, in this
+// order; whatever fails, all that was taken before is given back.
+
+import { dirname, resolve as resolvePath } from 'node:path';
+import { WalError, errnoOf } from './errors.js';
+import { readCarry } from './failure.js';
+import type { IoDriver, IoFile } from './io/driver.js';
+import { selectDriver } from './io/select.js';
+import type { ResolvedOptions, UringWalOptions } from './options.js';
+import { resolveOptions } from './options.js';
+import { recoverFile } from './recovery.js';
+import type { OpenLog } from './writer.js';
+
+/** Opens the log at `path`. Errors as `UringWalWriter.open`. */
+export async function openLog(path: string, options: UringWalOptions): Promise<OpenLog> {
+  if (typeof path !== 'string' || path === '' || path.includes('\0')) {
+    throw new TypeError('path must be the name of a file');
+  }
+  const resolved = resolveOptions(options);
+  const { driver, owned } = selectDriver(resolved.driver, { ringSize: resolved.ringSize });
+  const undo: (() => Promise<void>)[] = owned ? [() => driver.close()] : [];
+  try {
+    return await openSteps(driver, owned, resolvePath(path), resolved, undo);
+  } catch (cause) {
+    for (const step of undo.reverse()) await step().catch(() => undefined);
+    throw openFailed(path, cause);
+  }
+}
+
+async function openSteps(
+  driver: IoDriver,
+  ownsDriver: boolean,
+  path: string,
+  options: ResolvedOptions,
+  undo: (() => Promise<void>)[],
+): Promise<OpenLog> {
+  const lock = await driver.lock(path);
+  undo.push(() => lock.release());
+  const file = await driver.open(path, {
+    access: 'write',
+    create: 'if-missing',
+    direct: options.directIo,
+    mode: options.mode,
+  });
+  undo.push(() => file.close());
+  const recovery = await recoverFile(driver, file, options.recovery);
+  const position = recovery.bytes;
+  const carry = isDirect(file) ? await readCarry(driver, file, position) : new Uint8Array(0);
+  return { driver, ownsDriver, lock, file, recovery, start: { position, carry }, options };
+}
+
+function isDirect(file: IoFile): boolean {
+  return file.direct !== undefined && 'blockBytes' in file.direct;
+}
+
+function openFailed(path: string, cause: unknown): unknown {
+  if (cause instanceof WalError || cause instanceof TypeError || cause instanceof RangeError) {
+    return cause;
+  }
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const missing = errnoOf(cause) === 'ENOENT' ? `; is there a directory '${dirname(path)}'?` : '';
+  return new WalError('ERR_WAL_OPEN', `cannot open the log '${path}': ${why}${missing}`, {
+    path,
+    cause,
+  });
+}

@@ -1,0 +1,160 @@
+// Reads a log from the front, record by record or chunk by chunk, and says why it stopped. It
+// changes nothing and takes no lock: a log can be read while it is written.
+
+import { WalError, errnoOf } from './errors.js';
+import type { IoDriver, IoFile } from './io/driver.js';
+import type { DriverChoice } from './io/select.js';
+import { selectDriver } from './io/select.js';
+import { scanFile } from './scan.js';
+import type { WalEnd } from './tail.js';
+import { judgeEnd } from './tail.js';
+import { WalChunk, WalRecord } from './wal-record.js';
+import { FileWindow } from './window.js';
+
+/** Options of {@link WalReader.open}. */
+export interface WalReaderOptions {
+  /** Offset of a record, in bytes, to start at. Default 0. */
+  readonly from?: number;
+  /** What moves the bytes. Default `auto`. */
+  readonly driver?: DriverChoice;
+}
+
+/**
+ * A cursor over the records of a log file.
+ *
+ * @example
+ * const reader = await WalReader.open('app.wal');
+ * for await (const record of reader) console.log(record.sequence, record.key);
+ * if (reader.end?.kind !== 'clean') console.warn(reader.end);
+ * await reader.close();
+ */
+export class WalReader implements AsyncIterable<WalRecord> {
+  /** Path of the file. */
+  readonly path: string;
+  readonly #driver: IoDriver;
+  readonly #ownsDriver: boolean;
+  readonly #file: IoFile;
+  #offset: number;
+  #end: WalEnd | undefined;
+  #closed = false;
+
+  private constructor(driver: { driver: IoDriver; owned: boolean }, file: IoFile, offset: number) {
+    this.path = file.path;
+    this.#driver = driver.driver;
+    this.#ownsDriver = driver.owned;
+    this.#file = file;
+    this.#offset = offset;
+  }
+
+  /**
+   * Opens a log for reading.
+   *
+   * @throws RangeError when `from` is no offset; WalError `ERR_WAL_OPEN` with the cause.
+   */
+  static async open(path: string, options: WalReaderOptions = {}): Promise<WalReader> {
+    const from = options.from ?? 0;
+    if (typeof path !== 'string' || path === '') throw new TypeError('path must be a file name');
+    if (!Number.isSafeInteger(from) || from < 0) {
+      throw new RangeError(`from is ${String(from)}: an offset in bytes, 0 or more, is allowed`);
+    }
+    const selected = selectDriver(options.driver ?? 'auto', {});
+    try {
+      const access = { access: 'read', create: 'never', direct: false, mode: 0o600 } as const;
+      const file = await selected.driver.open(path, access);
+      return new WalReader(selected, file, from);
+    } catch (cause) {
+      if (selected.owned) await selected.driver.close();
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new WalError('ERR_WAL_OPEN', `cannot read the log '${path}': ${why}`, {
+        path,
+        errno: errnoOf(cause),
+        cause,
+      });
+    }
+  }
+
+  /** Why reading stopped; undefined until it did. */
+  get end(): WalEnd | undefined {
+    return this.#end;
+  }
+
+  /** Offset of the next record, in bytes. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** Records one by one, from where the reader stands; each owns its bytes. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<WalRecord, void, void> {
+    for await (const chunk of this.#chunks()) {
+      for (const record of chunk) {
+        this.#offset = record.offset + record.length;
+        yield record.copy();
+      }
+    }
+  }
+
+  /**
+   * Records many at a time, from where the reader stands: the fast way. A chunk and its records are
+   * views, good until the next chunk is asked for.
+   */
+  async *chunks(): AsyncGenerator<WalChunk, void, void> {
+    for await (const chunk of this.#chunks()) {
+      const last = chunk.record(chunk.count - 1);
+      this.#offset = last.offset + last.length;
+      yield chunk;
+    }
+  }
+
+  /** The next record, or undefined at the end, which {@link WalReader.end} then explains. */
+  async read(): Promise<WalRecord | undefined> {
+    for await (const record of this) return record;
+    return undefined;
+  }
+
+  async *#chunks(): AsyncGenerator<WalChunk, void, void> {
+    if (this.#closed) {
+      throw new WalError('ERR_WAL_CLOSED', `the reader of '${this.path}' is closed`, {
+        path: this.path,
+      });
+    }
+    for (let size = await this.#size(); ;) {
+      const window = new FileWindow(this.#driver, this.#file, { size, pastCache: false });
+      try {
+        const runs = scanFile(window, this.#offset);
+        let next = await runs.next();
+        for (; next.done !== true; next = await runs.next()) yield new WalChunk(next.value);
+        this.#offset = next.value.offset;
+        this.#end = await judgeEnd(window, next.value.offset, next.value.reason);
+        return;
+      } catch (error) {
+        // A writer beside this reader may have cut its zeros off: see again how long the file is.
+        const before = size;
+        size = await this.#size();
+        if (size >= before) throw error;
+      } finally {
+        window.release();
+      }
+    }
+  }
+
+  async #size(): Promise<number> {
+    try {
+      return await this.#file.size();
+    } catch (cause) {
+      const message = `cannot read the size of '${this.path}'`;
+      throw new WalError('ERR_WAL_READ', message, { path: this.path, cause });
+    }
+  }
+
+  /** Closes the file. Later calls are no-ops. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#file.close();
+    if (this.#ownsDriver) await this.#driver.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

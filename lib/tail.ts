@@ -1,0 +1,182 @@
+// Where does a log end? Judges the bytes from the first invalid record on.
+//
+//   what follows                                             verdict
+//   nothing, or only zeros to the end of the file            clean
+//   something, but no whole valid record                     torn
+//   a whole record, and before it a sector that is all zero  tear (sectors landed out of order)
+//   a whole record, no such sector                           corrupt
+//
+// An unwritten sector of an append-only file reads as zeros; that is what tells a crash, which may
+// drop any sector that was not synced, from damage to what had been written.
+
+import * as record from './record.js';
+import type { FileWindow } from './window.js';
+import { WINDOW_BYTES } from './window.js';
+
+/** What a disk writes as one; assumed to be atomic. */
+const SECTOR_BYTES = 512;
+/**
+ * How many bytes of candidate records the search for a later record may checksum: this much, or
+ * this many times the rest of the file. A crafted log could otherwise make it quadratic.
+ */
+const SEARCH_BYTES_MIN = 256 * 1024 * 1024;
+const SEARCH_TAIL_FACTOR = 8;
+
+/** The magic number's bytes as they stand in a record. */
+const MAGIC_BYTES = Uint8Array.of(0x4c, 0x41, 0x57, 0x00);
+
+/** How a log ends. */
+export type WalEndKind = 'clean' | 'torn' | 'tear' | 'corrupt';
+
+/** How a log ends, where, and why. */
+export interface WalEnd {
+  readonly kind: WalEndKind;
+  /** End of the last whole record, in bytes from the start of the file. */
+  readonly offset: number;
+  /** Size of the file in bytes. */
+  readonly size: number;
+  /** What is wrong with the bytes at `offset`, in words. */
+  readonly reason: string;
+  /** Offset of the next whole record, where one follows what is invalid. */
+  readonly next?: number;
+}
+
+/** Judges the bytes of the file from `offset` on, where the scan stopped for `stop`. */
+export async function judgeEnd(window: FileWindow, offset: number, stop: number): Promise<WalEnd> {
+  const { size } = window;
+  if (offset >= size) return { kind: 'clean', offset, size, reason: 'end of the file' };
+  if (await isZero(window, offset, size)) {
+    return { kind: 'clean', offset, size, reason: 'only zeros follow' };
+  }
+  const reason = record.STOP_REASONS[stop] ?? 'unknown';
+  const search = await findFollower(window, offset);
+  if (search === 'exhausted') {
+    return { kind: 'corrupt', offset, size, reason: `${reason}; too many candidates follow` };
+  }
+  if (search === undefined) return { kind: 'torn', offset, size, reason };
+  const tear = await hasZeroSector(window, offset, search);
+  return { kind: tear ? 'tear' : 'corrupt', offset, size, reason, next: search };
+}
+
+async function isZero(window: FileWindow, from: number, to: number): Promise<boolean> {
+  for (let at = from; at < to;) {
+    const length = Math.min(to - at, WINDOW_BYTES);
+    const index = await window.load(at, Math.min(length, SECTOR_BYTES));
+    const end = Math.min(window.filled, index + length);
+    if (end <= index) return true;
+    const { bytes } = window;
+    for (let byte = index; byte < end; byte++) if (bytes[byte] !== 0) return false;
+    at += end - index;
+  }
+  return true;
+}
+
+/** Whether an aligned sector in [from, to), or `from`'s own sector from there on, is all zero. */
+async function hasZeroSector(window: FileWindow, from: number, to: number): Promise<boolean> {
+  let start = from;
+  while (start < to) {
+    const end = start - (start % SECTOR_BYTES) + SECTOR_BYTES;
+    if (end > to) return false;
+    if (await isZero(window, start, end)) return true;
+    start = end;
+  }
+  return false;
+}
+
+/** Bytes that the search may still checksum. */
+interface Budget {
+  bytes: number;
+}
+
+/** Offset of the first whole valid record that can follow what stands at `offset`. */
+async function findFollower(
+  window: FileWindow,
+  offset: number,
+): Promise<number | undefined | 'exhausted'> {
+  const { size } = window;
+  const budget = { bytes: Math.max(SEARCH_BYTES_MIN, SEARCH_TAIL_FACTOR * (size - offset)) };
+  const claims = await claimedEnds(window, offset);
+  if (claims.agreed) {
+    return claims.ends[0] === undefined ? undefined : search(window, claims.ends[0], budget);
+  }
+  for (const end of claims.ends) {
+    if (await isRecord(window, end, budget)) return end;
+  }
+  return search(window, offset + 1, budget);
+}
+
+/**
+ * Where the record at `offset` says it ends. When its length fields agree, records nested in its
+ * key or value are no followers, and the search starts there, or nowhere beyond the file.
+ */
+async function claimedEnds(
+  window: FileWindow,
+  offset: number,
+): Promise<{ agreed: boolean; ends: number[] }> {
+  const { size } = window;
+  const isInside = (end: number): boolean => end < size;
+  if (offset + record.AT_KEY > size) return { agreed: false, ends: [] };
+  const index = await window.load(offset, record.AT_KEY);
+  const len = viewOf(window).getUint32(index, true);
+  const keyLength = viewOf(window).getUint32(index + record.AT_KEY_LENGTH, true);
+  const byLen = offset + record.LENGTH_FIELD + len;
+  const valueLengthAt = offset + record.AT_KEY + keyLength;
+  if (valueLengthAt + 4 > size) {
+    const agreed = record.LENGTH_OVERHEAD + keyLength <= len;
+    return { agreed, ends: agreed ? [] : [byLen].filter(isInside) };
+  }
+  const valueIndex = await window.load(valueLengthAt, 4);
+  const valueLength = viewOf(window).getUint32(valueIndex, true);
+  const byFields = offset + record.recordBytes(keyLength, valueLength);
+  if (byLen === byFields) return { agreed: true, ends: [byLen].filter(isInside) };
+  return { agreed: false, ends: [byLen, byFields].filter(isInside) };
+}
+
+/** Looks for a whole valid record at every byte from `from` on. */
+async function search(
+  window: FileWindow,
+  from: number,
+  budget: Budget,
+): Promise<number | undefined | 'exhausted'> {
+  const { size } = window;
+  let at = from;
+  while (at + record.RECORD_BYTES_MIN <= size) {
+    const index = await window.load(at, Math.min(size - at, SECTOR_BYTES));
+    const bytes = Buffer.from(window.bytes.buffer, window.bytes.byteOffset, window.filled);
+    const found = bytes.indexOf(MAGIC_BYTES, index + record.AT_MAGIC);
+    if (found < 0) {
+      // The magic may straddle the end of the window: step back by all but one of its bytes.
+      const next = window.position + window.filled - record.AT_MAGIC - (MAGIC_BYTES.length - 1);
+      at = Math.max(next, at + 1);
+      continue;
+    }
+    const candidate = window.position + found - record.AT_MAGIC;
+    if (await isRecord(window, candidate, budget)) return candidate;
+    if (budget.bytes < 0) return 'exhausted';
+    at = candidate + 1;
+  }
+  return undefined;
+}
+
+/** Whether a whole valid record stands at `offset`; its bytes are read only if its header fits. */
+async function isRecord(window: FileWindow, offset: number, budget: Budget): Promise<boolean> {
+  const { size } = window;
+  if (offset + record.RECORD_BYTES_MIN > size) return false;
+  const index = await window.load(offset, record.RECORD_BYTES_MIN);
+  const length = record.LENGTH_FIELD + viewOf(window).getUint32(index, true);
+  const keyLength = viewOf(window).getUint32(index + record.AT_KEY_LENGTH, true);
+  if (offset + length > size || record.RECORD_BYTES_MIN + keyLength > length) return false;
+  if (viewOf(window).getUint32(index + record.AT_MAGIC, true) !== record.MAGIC) return false;
+  const type = viewOf(window).getUint8(index + record.AT_TYPE);
+  if (type !== record.TYPE_PUT && type !== record.TYPE_DELETE) return false;
+  budget.bytes -= length;
+  if (budget.bytes < 0) return false;
+  const table = new Uint32Array(record.TABLE_HEADER + record.TABLE_STRIDE);
+  const start = await window.load(offset, length);
+  return record.scanRecords(window.bytes, start, start + length, table) === 1;
+}
+
+function viewOf(window: FileWindow): DataView {
+  const { bytes } = window;
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,66 @@
+// Appends and flushes that came while the queue was full: first come, first admitted. Each append
+// holds a copy of its record, so its owner may reuse the buffers at once.
+
+import type { WalPosition } from './ack-queue.js';
+
+/** An append that waits. */
+export interface WaitingAppend {
+  readonly kind: 'append';
+  /** The record, encoded but for its checksum. */
+  readonly record: Uint8Array;
+  readonly sequence: bigint;
+  readonly sync: boolean;
+  readonly resolve: (position: WalPosition) => void;
+  readonly reject: (error: Error) => void;
+  /** Stops listening to the abort signal, where there is one. */
+  stopListening: () => void;
+}
+
+/** A flush that waits for the appends before it to be admitted. */
+export interface WaitingFlush {
+  readonly kind: 'flush';
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+export type Waiter = WaitingAppend | WaitingFlush;
+
+/** First in, first out, with appends that can leave by an abort. A Set keeps order and removal cheap. */
+export class WaitingLine {
+  readonly #line = new Set<Waiter>();
+  #appends = 0;
+
+  get isEmpty(): boolean {
+    return this.#line.size === 0;
+  }
+
+  /** How many appends wait; flushes do not count against `waitersMax`. */
+  get appends(): number {
+    return this.#appends;
+  }
+
+  get first(): Waiter | undefined {
+    for (const waiter of this.#line) return waiter;
+    return undefined;
+  }
+
+  add(waiter: Waiter): void {
+    this.#line.add(waiter);
+    if (waiter.kind === 'append') this.#appends++;
+  }
+
+  /** Takes a waiter out: admitted, aborted or rejected. */
+  remove(waiter: Waiter): void {
+    if (!this.#line.delete(waiter)) return;
+    if (waiter.kind !== 'append') return;
+    this.#appends--;
+    waiter.stopListening();
+  }
+
+  /** Empties the line, in order. */
+  removeAll(): Waiter[] {
+    const all = [...this.#line];
+    for (const waiter of all) this.remove(waiter);
+    return all;
+  }
+}

@@ -1,0 +1,116 @@
+// A window of a file in memory, moved forward by whoever scans it. It knows about alignment, short
+// reads and the end of the file, so that nobody else has to.
+
+import { WalError, errnoOf } from './errors.js';
+import type { IoDriver, IoFile, IoMemory } from './io/driver.js';
+
+/** How much is read at once, in bytes, where the file has that much. */
+export const WINDOW_BYTES = 1024 * 1024;
+/** How often an interrupted read is tried again before it counts as failed. */
+const READ_RETRIES_MAX = 16;
+
+/** How a window reads. */
+export interface WindowOptions {
+  /** File size, in bytes, that the scan believes in; nothing beyond is read. */
+  readonly size: number;
+  /** Read what the device has, not what the page cache claims. */
+  readonly pastCache: boolean;
+}
+
+/** Part of a file in memory: `bytes[0, filled)` is the file from `position` on. */
+export class FileWindow {
+  readonly size: number;
+  position = 0;
+  filled = 0;
+  readonly #driver: IoDriver;
+  readonly #file: IoFile;
+  readonly #pastCache: boolean;
+  readonly #unit: number;
+  #memory: IoMemory;
+
+  constructor(driver: IoDriver, file: IoFile, options: WindowOptions) {
+    this.size = options.size;
+    this.#driver = driver;
+    this.#file = file;
+    this.#pastCache = options.pastCache && file.pastCache !== undefined;
+    this.#unit = this.#pastCache ? (file.pastCache?.unit ?? 1) : directUnit(file);
+    this.#memory = driver.memory(Math.min(WINDOW_BYTES, this.#roundUp(Math.max(1, this.size))));
+  }
+
+  get bytes(): Uint8Array {
+    return this.#memory.bytes;
+  }
+
+  /**
+   * Brings `[position, position + wanted)`, as far as the file has it, into memory, and whatever
+   * else fits behind it. Returns the index of `position` in `bytes`. Never allocates more than the
+   * file is long. Rejects with `ERR_WAL_READ`, also when the file has become shorter.
+   */
+  async load(position: number, wanted: number): Promise<number> {
+    const end = Math.min(position + wanted, this.size);
+    if (position >= this.position && end <= this.position + this.filled) {
+      return position - this.position;
+    }
+    const start = position - (position % this.#unit);
+    const needed = this.#roundUp(end - start);
+    if (needed > this.#memory.bytes.length) {
+      this.#memory.release();
+      this.#memory = this.#driver.memory(needed);
+    }
+    this.position = start;
+    this.filled = 0;
+    await this.#fill(end - start);
+    return position - start;
+  }
+
+  release(): void {
+    this.#memory.release();
+  }
+
+  /** Reads until `enough` bytes are there or the file ends. */
+  async #fill(enough: number): Promise<void> {
+    const capacity = this.#memory.bytes.length;
+    const roundedSize = this.#roundUp(this.size - this.position);
+    let retries = 0;
+    while (this.filled < enough) {
+      const length = Math.min(capacity, roundedSize) - this.filled;
+      const at = this.position + this.filled;
+      let count: number;
+      try {
+        const options = { pastCache: this.#pastCache };
+        count = await this.#file.read(this.#memory, this.filled, length, at, options);
+      } catch (error) {
+        const errno = errnoOf(error);
+        if ((errno === 'EINTR' || errno === 'EAGAIN') && ++retries <= READ_RETRIES_MAX) continue;
+        throw readError(this.#file.path, at, error);
+      }
+      if (count === 0) throw readError(this.#file.path, at, undefined);
+      const aligned = count - (count % this.#unit);
+      const reached = this.filled + count;
+      if (aligned !== count && reached < enough) {
+        if (aligned === 0) throw readError(this.#file.path, at, undefined);
+        this.filled += aligned;
+      } else {
+        this.filled = reached;
+      }
+    }
+    this.filled = Math.min(this.filled, this.size - this.position);
+  }
+
+  #roundUp(length: number): number {
+    return Math.ceil(length / this.#unit) * this.#unit;
+  }
+}
+
+function directUnit(file: IoFile): number {
+  return file.direct !== undefined && 'blockBytes' in file.direct ? file.direct.blockBytes : 1;
+}
+
+function readError(path: string, offset: number, cause: unknown): WalError {
+  const why = cause instanceof Error ? cause.message : 'the file is shorter than it was';
+  return new WalError('ERR_WAL_READ', `cannot read '${path}' at offset ${String(offset)}: ${why}`, {
+    path,
+    offset,
+    cause,
+  });
+}
