@@ -1,0 +1,47 @@
+// Which driver moves the bytes: the one asked for, or the best that works here.
+
+import { errnoOf, WalError } from '../errors.js';
+import type { IoDriver } from './driver.js';
+import { createThreadpoolDriver } from './threadpool.js';
+
+/** `auto` is io_uring where it works and the thread pool elsewhere. */
+export type DriverChoice = 'auto' | 'uring' | 'threadpool' | IoDriver;
+
+/** What a ring needs to be set up. */
+export interface DriverSettings {
+  /** Entries of the submission queue, a power of two; by default the driver's own choice. */
+  readonly ringSize?: number;
+}
+
+/** A driver, and whether whoever asked for it must close it. */
+export interface SelectedDriver {
+  readonly driver: IoDriver;
+  /** False for a driver that the caller brought, which stays the caller's. */
+  readonly owned: boolean;
+}
+
+/**
+ * A driver that works. With `auto`, a refused io_uring is no failure: the reason stands in the
+ * driver's `fallbackReason`. With `uring` it throws `WalError` `ERR_WAL_DRIVER`.
+ */
+export function selectDriver(choice: DriverChoice, settings: DriverSettings): SelectedDriver {
+  if (typeof choice !== 'string') return { driver: choice, owned: false };
+  if (choice === 'threadpool') return { driver: createThreadpoolDriver(), owned: true };
+  try {
+    return { driver: createUringDriver(settings), owned: true };
+  } catch (error) {
+    const fallbackReason = error instanceof Error ? error.message : String(error);
+    if (choice === 'auto') {
+      return { driver: createThreadpoolDriver({ fallbackReason }), owned: true };
+    }
+    throw new WalError('ERR_WAL_DRIVER', `io_uring cannot be used here: ${fallbackReason}`, {
+      errno: errnoOf(error),
+      cause: error,
+    });
+  }
+}
+
+// Until the io_uring driver lands.
+function createUringDriver(_settings: DriverSettings): IoDriver {
+  throw new Error('the io_uring driver is not built in yet');
+}
