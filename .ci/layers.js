@@ -19,7 +19,7 @@ export const LAYERS = [
   {
     name: 'batch, scan, segments',
     modules: [
-      ...['ack-queue', 'batch', 'failure', 'waiters', 'write-fully', 'zero-ahead'],
+      ...['ack-queue', 'batch', 'failure', 'waiters', 'write-fully', 'write-lane', 'zero-ahead'],
       ...['scan', 'tail', 'wal-record', 'window'],
       'segments',
     ],
@@ -63,15 +63,12 @@ export const layersRule = {
     messages: { forbidden: '{{reason}}' },
   },
   create(context) {
-    const check = (node, source, names) => {
+    const check = (source, names) => {
       if (typeof source?.value !== 'string') return;
       const reason = whyForbidden(relative(ROOT, context.filename), source.value, names);
       if (reason !== undefined) {
         context.report({ node: source, messageId: 'forbidden', data: { reason } });
       }
-    };
-    const checkAll = (node) => {
-      check(node, node.source, undefined);
     };
     return {
       Program(node) {
@@ -80,12 +77,17 @@ export const layersRule = {
           context.report({ node, messageId: 'forbidden', data: { reason } });
       },
       ImportDeclaration(node) {
-        check(node, node.source, importedNames(node));
+        check(node.source, importedNames(node));
       },
-      ExportNamedDeclaration: checkAll,
-      ExportAllDeclaration: checkAll,
-      ImportExpression: checkAll,
-      TSImportType: checkAll,
+      ExportNamedDeclaration(node) {
+        check(
+          node.source,
+          node.specifiers.map(({ local }) => nameOf(local)),
+        );
+      },
+      'ExportAllDeclaration, ImportExpression, TSImportType'(node) {
+        check(node.source, undefined);
+      },
     };
   },
 };
@@ -93,7 +95,12 @@ export const layersRule = {
 /** The names an import takes, or undefined when it takes the whole module. */
 function importedNames(node) {
   if (node.specifiers.some(({ type }) => type !== 'ImportSpecifier')) return undefined;
-  return node.specifiers.map(({ imported }) => imported.name ?? imported.value);
+  return node.specifiers.map(({ imported }) => nameOf(imported));
+}
+
+/** Of `x` as well as of `'x'`. */
+function nameOf(node) {
+  return node.name ?? node.value;
 }
 
 /** Why `file` may not import `source`, or undefined. Paths are relative to the project. */
@@ -113,6 +120,7 @@ function whyForbiddenModule(from, to) {
   }
   if (from.folder !== 'lib' || from.isTestSupport) return undefined;
   if (to.isTestSupport) return `${to.module} is for tests only`;
+  if (from.rank < 0) return undefined;
   if (to.rank > from.rank) return `imports go down only: ${to.module} stands above ${from.module}`;
   const { io } = LAYERS[from.rank];
   const isPastSeam = to.module.startsWith('io/') && to.module !== 'io/driver';
