@@ -1,31 +1,30 @@
-// The commit pipeline: batches go out, completions come back, watermarks move, promises settle.
+// The commit pipeline: records go in, watermarks move, promises settle.
 //
-// Four watermarks, each an offset in the log: encoded >= submitted >= written >= durable. An append
-// resolves when `written` (or, with sync, `durable`) has passed its record. What happens when a
-// write or a sync fails is in failure.ts; this file decides only which of the two it was.
+// Three watermarks, each an offset in the log: encoded >= written >= durable. An append resolves
+// when `written` (or, with sync, `durable`) has passed its record. A failed write cuts the log back
+// to its last whole record; a failed sync poisons it: see the table in CONTRIBUTING.md.
 
-import { AckQueue } from './ack-queue.js';
 import type { WalPosition } from './ack-queue.js';
+import { AckQueue } from './ack-queue.js';
 import type { Batch } from './batch.js';
-import { BLOCK_BYTES, BatchEncoder } from './batch.js';
 import type { WalError } from './errors.js';
 import { assertNever } from './errors.js';
+import * as failure from './failure.js';
 import type { IoDriver, IoFile } from './io/driver.js';
-import { forRecord, readCarry, syncFailed, trimFailed, trimLog, writeFailed } from './failure.js';
 import type { ResolvedOptions } from './options.js';
 import type { RecordFields } from './record.js';
-import { isWriteHalf, writeFully } from './write-fully.js';
+import type { LaneCounters, LaneStart } from './write-lane.js';
+import { WriteLane } from './write-lane.js';
+import { isWriteHalf } from './write-fully.js';
 import { ZeroAhead } from './zero-ahead.js';
-
-/** Writes in flight at once for O_DIRECT. Buffered writes go one by one: they end at once. */
-const DIRECT_DEPTH = 8;
 
 const NO_BYTES = new Uint8Array(0);
 
 /** What the pipeline is doing. */
 type State =
   | { readonly kind: 'serving' }
-  /** A write failed; waiting for what is in flight, then cutting the log. */
+  /** A write failed: first what is in flight must end, then the log is cut. */
+  | { readonly kind: 'failing' }
   | { readonly kind: 'trimming' }
   | { readonly kind: 'poisoned'; readonly cause: WalError };
 
@@ -42,105 +41,83 @@ export interface CommitHooks {
 }
 
 /** Counters, all since open. */
-export interface CommitCounters {
-  batches: number;
-  bytesWritten: number;
-  resubmits: number;
-  syncs: number;
-  dsyncWrites: number;
-  trims: number;
-}
-
-/** Where a pipeline starts: the end of the recovered log. */
-export interface CommitStart {
-  readonly position: number;
-  /** For O_DIRECT: the bytes of the block around `position` that come before it. */
-  readonly carry: Uint8Array;
+export interface CommitCounters extends Readonly<LaneCounters> {
+  readonly syncs: number;
+  readonly trims: number;
 }
 
 /** Owns what is between an append and the driver. */
 export class CommitPipeline {
-  readonly counters: CommitCounters = {
-    batches: 0,
-    bytesWritten: 0,
-    resubmits: 0,
-    syncs: 0,
-    dsyncWrites: 0,
-    trims: 0,
-  };
   readonly #driver: IoDriver;
   readonly #file: IoFile;
   readonly #hooks: CommitHooks;
-  readonly #isDirect: boolean;
-  readonly #encoder: BatchEncoder;
+  readonly #lane: WriteLane;
   readonly #zeros: ZeroAhead;
+  /** Appends that resolve when written, and those (and flushes) that resolve when durable. */
   readonly #written = new AckQueue();
   readonly #durable = new AckQueue();
-  readonly #inFlight: Batch[] = [];
   #state: State = { kind: 'serving' };
-  #submittedEnd: number;
-  #writtenEnd: number;
   #durableEnd: number;
-  /** End of the last record that is known to be whole in the file. */
+  /** End of the last record that was acknowledged: whole in the file for certain. */
   #wholeEnd: number;
-  /** The file may be this long. */
-  #fileEnd: number;
-  #syncing = false;
-  #trimRunning = false;
+  #isSyncing = false;
   /** A wanted sync waits for the writes up to here, so that it covers all of a tick. */
   #syncGoal: number | undefined;
-  #pumpIsDue = false;
-  #idle: (() => void) | undefined;
+  #isEventDue = false;
+  #onIdle: (() => void) | undefined;
+  #syncs = 0;
+  #trims = 0;
 
   constructor(
     driver: IoDriver,
     file: IoFile,
     options: ResolvedOptions,
-    start: CommitStart,
+    start: LaneStart,
     hooks: CommitHooks,
   ) {
-    const { position, carry } = start;
+    const { position } = start;
+    const onEvent = (): void => {
+      this.#onEvent();
+    };
     this.#driver = driver;
     this.#file = file;
     this.#hooks = hooks;
-    this.#isDirect = file.direct !== undefined && 'blockBytes' in file.direct;
-    const { batchSize } = options;
-    this.#encoder = new BatchEncoder(driver, {
-      batchSize,
-      isDirect: this.#isDirect,
-      position,
-      carry,
+    this.#lane = new WriteLane(driver, file, options.batchSize, start, {
+      mayDsync: (batch, isChain) => this.#mayDsync(batch, isChain),
+      onWritten: (batch) => {
+        if (batch.job.dsync && this.#durableEnd === batch.start) this.#durableEnd = batch.end;
+      },
+      onEvent,
     });
     this.#zeros = new ZeroAhead(driver, file, {
       bytesAhead: options.preallocateBytes,
       position,
-      onChange: () => {
-        this.#onEvent();
-      },
+      onChange: onEvent,
     });
-    this.#submittedEnd = position;
-    this.#writtenEnd = position;
     this.#durableEnd = position;
     this.#wholeEnd = position;
-    this.#fileEnd = position;
   }
 
   /** Offset behind everything encoded. */
   get end(): number {
-    return this.#encoder.end;
+    return this.#lane.end;
   }
 
   get writtenEnd(): number {
-    return this.#writtenEnd;
+    return this.#lane.writtenEnd;
   }
 
   get durableEnd(): number {
     return this.#durableEnd;
   }
 
-  /** A failure is being dealt with: what comes now must wait, and will be rejected. */
-  get isTrimming(): boolean {
-    return this.#state.kind === 'trimming';
+  get counters(): CommitCounters {
+    return { ...this.#lane.counters, syncs: this.#syncs, trims: this.#trims };
+  }
+
+  /** A failed write is being dealt with: what comes now must wait, and will be rejected. */
+  get isFailing(): boolean {
+    return this.#state.kind === 'failing' || this.#state.kind === 'trimming';
   }
 
   /** Why nothing is accepted any more, if so. */
@@ -157,83 +134,94 @@ export class CommitPipeline {
     resolve: (position: WalPosition) => void,
     reject: (error: Error) => void,
   ): void {
-    const offset = this.#encoder.add(record, length);
+    const offset = this.#lane.add(record, length);
     (sync ? this.#durable : this.#written).push({ sequence, offset, length }, resolve, reject);
-    if (this.#encoder.hasFull) this.#submitReady();
-    this.#pumpSoon();
+    if (this.#lane.hasFull && this.#state.kind === 'serving') {
+      this.#lane.submit('full', this.#zeros.limit);
+    }
+    this.#eventSoon();
   }
 
   /** Settles when everything taken so far is durable. */
   flush(resolve: () => void, reject: (error: Error) => void): void {
-    const { end } = this.#encoder;
+    const { end } = this.#lane;
     if (end === this.#durableEnd) {
       resolve();
       return;
     }
     this.#durable.push({ sequence: 0n, offset: end, length: 0 }, resolve, reject);
-    this.#pumpSoon();
+    this.#eventSoon();
   }
 
   /** Resolves when nothing is queued or in flight any more. */
   drain(): Promise<void> {
     return new Promise((resolve) => {
-      this.#idle = resolve;
+      this.#onIdle = resolve;
       this.#onEvent();
     });
   }
 
   /** After {@link drain}: cuts what was allocated ahead, and syncs. Rejects with the IoError. */
   async finish(): Promise<void> {
-    const { end } = this.#encoder;
-    const isLonger = this.#fileEnd > end;
+    const { end, fileEnd } = this.#lane;
+    const isLonger = Math.max(fileEnd, this.#zeros.fileEnd) > end;
     if (!isLonger && this.#durableEnd === end) return;
-    this.counters.syncs++;
-    if (isLonger) await trimLog(this.#file, end);
+    this.#syncs++;
+    if (isLonger) await failure.trimLog(this.#file, end);
     else await this.#file.sync();
-    this.#fileEnd = end;
     this.#durableEnd = end;
   }
 
   /** Gives the memory back. */
   release(): void {
-    this.#encoder.release();
+    this.#lane.release();
   }
 
   /** At the end of the tick, so that what is appended together goes out together. */
-  #pumpSoon(): void {
-    if (this.#pumpIsDue) return;
-    this.#pumpIsDue = true;
+  #eventSoon(): void {
+    if (this.#isEventDue) return;
+    this.#isEventDue = true;
     this.#driver.defer(() => {
-      this.#pumpIsDue = false;
+      this.#isEventDue = false;
       this.#onEvent();
     });
   }
 
-  /** Hands out what may go now. */
-  #submitReady(): void {
-    const depth = this.#isDirect ? DIRECT_DEPTH : 1;
-    while (this.#state.kind === 'serving' && this.#inFlight.length < depth) {
-      const batch = this.#encoder.peek();
-      if (batch === undefined || !this.#mayGo(batch)) break;
-      this.#submit(batch);
+  /** Whenever anything has happened: settle what can be, then see what comes next. */
+  #onEvent(): void {
+    this.#checkWrites();
+    switch (this.#state.kind) {
+      case 'serving':
+        this.#settle();
+        this.#lane.submit('all', this.#zeros.limit);
+        if (this.#onIdle === undefined) this.#zeros.advance(this.#lane.end);
+        this.#syncIfDue();
+        break;
+      case 'failing':
+        this.#settle();
+        if (this.#isQuiet) void this.#trim();
+        break;
+      case 'trimming':
+      case 'poisoned':
+        break;
+      default:
+        assertNever(this.#state);
     }
+    if (this.#onIdle !== undefined && this.#isIdle) this.#onIdle();
   }
 
-  /** No two writes in flight touch one block, and none touches space that is being zeroed. */
-  #mayGo(batch: Batch): boolean {
-    if (Math.ceil(batch.end / BLOCK_BYTES) * BLOCK_BYTES > this.#zeros.limit) return false;
-    return this.#inFlight.length === 0 || batch.position >= this.#submittedEnd;
-  }
-
-  #submit(next: Batch): void {
-    const batch = this.#encoder.take(this.#mayDsync(next));
-    const { job } = batch;
-    this.#inFlight.push(batch);
-    this.#submittedEnd = batch.end;
-    this.#fileEnd = Math.max(this.#fileEnd, job.position + job.length);
-    this.counters.batches++;
-    if (job.dsync) this.counters.dsyncWrites++;
-    void this.#write(batch);
+  /** Resolves what the watermarks have passed. */
+  #settle(): void {
+    const { writtenEnd } = this.#lane;
+    if (this.#written.headEnd > writtenEnd && this.#durable.headEnd > this.#durableEnd) return;
+    const onAcknowledged = ({ offset, length }: WalPosition): void => {
+      if (length === 0) return;
+      this.#wholeEnd = Math.max(this.#wholeEnd, offset + length);
+      this.#hooks.onAcknowledged(length);
+    };
+    this.#written.resolveUpTo(writtenEnd, onAcknowledged);
+    this.#durable.resolveUpTo(this.#durableEnd, onAcknowledged);
+    this.#hooks.onRoom();
   }
 
   /**
@@ -241,79 +229,88 @@ export class CommitPipeline {
    * before is durable, or in a dsync write that is acknowledged first. And only inside space that
    * is zeroed already: there it cannot run out of space, and needs no journal commit.
    */
-  #mayDsync(batch: Batch): boolean {
-    if (!this.#isDirect || !this.#file.honoursDsync || this.#durable.isEmpty) return false;
-    if (batch.end > this.#zeros.durable) return false;
-    const isChain = this.#inFlight.every((earlier) => earlier.job.dsync);
-    return isChain && this.#durableEnd === this.#writtenEnd;
+  #mayDsync(batch: Batch, isChain: boolean): boolean {
+    if (!this.#lane.isDirect || !this.#file.honoursDsync || this.#durable.isEmpty) return false;
+    const isZeroed = batch.end <= this.#zeros.durable;
+    return isZeroed && isChain && this.#durableEnd === this.#lane.writtenEnd;
   }
 
-  async #write(batch: Batch): Promise<void> {
+  #syncIfDue(): void {
+    if (this.#isSyncing) return;
+    if (this.#durable.isEmpty) {
+      if (this.#zeros.wantsSync && this.#onIdle === undefined) void this.#sync();
+      return;
+    }
+    const { end, writtenEnd } = this.#lane;
+    const isMet = writtenEnd >= (this.#syncGoal ?? Infinity);
+    const isCovered = this.#durable.headEnd <= writtenEnd;
+    if (this.#syncGoal === undefined || (isMet && !isCovered)) this.#syncGoal = end;
+    if (isCovered && writtenEnd >= this.#syncGoal) void this.#sync();
+  }
+
+  async #sync(): Promise<void> {
+    const { writtenEnd } = this.#lane;
+    const zerosWritten = this.#zeros.written;
+    this.#isSyncing = true;
+    this.#syncGoal = undefined;
+    this.#syncs++;
     try {
-      await writeFully(this.#file, batch.job);
+      await this.#file.sync();
+      this.#durableEnd = Math.max(this.#durableEnd, writtenEnd);
+      this.#zeros.onSynced(zerosWritten);
     } catch (error) {
-      batch.error = error instanceof Error ? error : new Error(String(error));
+      this.#poison(failure.syncFailed(this.#file.path, error));
     }
-    batch.isFinished = true;
-    this.counters.resubmits += batch.job.resubmits;
-    this.#onWritten();
-  }
-
-  #onWritten(): void {
-    for (;;) {
-      const batch = this.#inFlight[0];
-      if (batch?.isFinished !== true || batch.error !== undefined) break;
-      this.#inFlight.shift();
-      this.counters.bytesWritten += batch.job.length;
-      this.#writtenEnd = batch.end;
-      if (batch.job.dsync && this.#durableEnd === batch.start) this.#durableEnd = batch.end;
-      this.#encoder.recycle(batch);
-    }
-    const failed = this.#inFlight.find((batch) => batch.error !== undefined);
-    if (failed?.error !== undefined) this.#onWriteFailed(failed, failed.error);
+    this.#isSyncing = false;
     this.#onEvent();
   }
 
-  #onWriteFailed(failed: Batch, error: Error): void {
-    if (this.#state.kind === 'poisoned') return;
-    const { job } = failed;
-    if (job.syncFailed || (job.dsync && !isWriteHalf(error))) {
-      this.#poison(syncFailed(this.#file.path, error));
-    } else if (this.#state.kind === 'serving') this.#state = { kind: 'trimming' };
-  }
-
-  /** Whenever anything has completed: settle what can be, then see what comes next. */
-  #onEvent(): void {
-    switch (this.#state.kind) {
-      case 'serving':
-        this.#settle();
-        this.#submitReady();
-        this.#zeros.advance(this.#encoder.end);
-        this.#syncIfDue();
-        break;
-      case 'trimming':
-        this.#settle();
-        if (this.#isQuiet) void this.#trim();
-        break;
-      case 'poisoned':
-        break;
-      default:
-        assertNever(this.#state);
+  /** Has a write failed? What that means depends on which half of a dsync write it was. */
+  #checkWrites(): void {
+    if (this.#state.kind !== 'serving' && this.#state.kind !== 'failing') return;
+    for (const { job, error } of this.#lane.failures) {
+      if (job.syncFailed || (job.dsync && !isWriteHalf(error))) {
+        this.#poison(failure.syncFailed(this.#file.path, error));
+        return;
+      }
+      this.#state = { kind: 'failing' };
     }
-    if (this.#idle !== undefined && this.#isIdle) this.#idle();
   }
 
-  #settle(): void {
-    if (this.#written.headEnd > this.#writtenEnd && this.#durable.headEnd > this.#durableEnd)
+  /**
+   * A write failed and nothing is in flight any more: cut the log to its last whole record, make
+   * the cut durable, and only then tell the callers. Everything behind the cut rejects, so that no
+   * record outlives one that it may depend on.
+   */
+  async #trim(): Promise<void> {
+    const { failures, writtenEnd } = this.#lane;
+    const [failed] = failures;
+    if (failed === undefined) return;
+    const { job, error } = failed;
+    const { path } = this.#file;
+    this.#state = { kind: 'trimming' };
+    this.#trims++;
+    const end = this.#lastWholeEnd(
+      Math.max(writtenEnd, Math.min(failed.end, job.position + job.done)),
+    );
+    try {
+      await failure.trimLog(this.#file, end);
+      this.#restartAt(end, await this.#carryAt(end));
+    } catch (cause) {
+      this.#poison(failure.trimFailed(path, end, error, cause));
+      this.#onEvent();
       return;
-    const onAcknowledged = ({ offset, length }: WalPosition): void => {
-      if (length === 0) return;
-      this.#wholeEnd = Math.max(this.#wholeEnd, offset + length);
-      this.#hooks.onAcknowledged(length);
-    };
-    this.#written.resolveUpTo(this.#writtenEnd, onAcknowledged);
-    this.#durable.resolveUpTo(this.#durableEnd, onAcknowledged);
-    this.#hooks.onRoom();
+    }
+    // Callers that run before these rejections are delivered still append in ignorance of them, so
+    // their appends must wait (and reject) as well. This reaction runs after those callers and
+    // before the first handler of a rejection.
+    void Promise.resolve().then(() => {
+      this.#state = { kind: 'serving' };
+      this.#hooks.onFailure(failure.writeFailed(path, undefined, error));
+      this.#onEvent();
+    });
+    this.#settle();
+    this.#rejectAll((position) => failure.writeFailed(path, position, error));
   }
 
   /** End of the last record that lies before `end` as a whole. */
@@ -325,85 +322,16 @@ export class CommitPipeline {
     );
   }
 
-  #syncIfDue(): void {
-    if (this.#syncing) return;
-    if (this.#durable.isEmpty) {
-      if (this.#zeros.wantsSync) void this.#sync();
-      return;
-    }
-    const isMet = this.#writtenEnd >= (this.#syncGoal ?? Infinity);
-    const isCovered = this.#durable.headEnd <= this.#writtenEnd;
-    if (this.#syncGoal === undefined || (isMet && !isCovered)) this.#syncGoal = this.#encoder.end;
-    if (isCovered && this.#writtenEnd >= this.#syncGoal) void this.#sync();
-  }
-
-  async #sync(): Promise<void> {
-    const written = this.#writtenEnd;
-    const zeros = this.#zeros.written;
-    this.#syncing = true;
-    this.#syncGoal = undefined;
-    this.counters.syncs++;
-    try {
-      await this.#file.sync();
-      this.#durableEnd = Math.max(this.#durableEnd, written);
-      this.#zeros.onSynced(zeros);
-    } catch (error) {
-      this.#poison(syncFailed(this.#file.path, error));
-    }
-    this.#syncing = false;
-    this.#onEvent();
-  }
-
-  /**
-   * A write failed and nothing is in flight any more: cut the log to its last whole record, make
-   * the cut durable, and only then tell the callers. Everything behind the cut rejects, so that no
-   * record outlives one that it may depend on.
-   */
-  async #trim(): Promise<void> {
-    const failed = this.#inFlight[0];
-    const cause = failed?.error;
-    if (failed === undefined || cause === undefined) return;
-    const { job } = failed;
-    this.#trimRunning = true;
-    this.counters.trims++;
-    const reached = Math.min(failed.end, job.position + job.done);
-    const end = this.#lastWholeEnd(Math.max(this.#writtenEnd, reached));
-    try {
-      await trimLog(this.#file, end);
-      const carry = await this.#carryAt(end);
-      this.#restartAt(end, carry);
-    } catch (trimCause) {
-      this.#trimRunning = false;
-      this.#poison(trimFailed(this.#file.path, end, cause, trimCause));
-      this.#onEvent();
-      return;
-    }
-    // Callers that run before these rejections are delivered still append in ignorance of them, so
-    // their appends must wait (and reject) as well. This reaction runs after those callers and
-    // before the first handler of a rejection.
-    void Promise.resolve().then(() => {
-      this.#trimRunning = false;
-      this.#state = { kind: 'serving' };
-      this.#hooks.onFailure(writeFailed(this.#file.path, undefined, cause));
-      this.#onEvent();
-    });
-    this.#settle();
-    this.#rejectAll((position) => writeFailed(this.#file.path, position, cause));
-  }
-
   #carryAt(end: number): Promise<Uint8Array> {
-    return this.#isDirect ? readCarry(this.#driver, this.#file, end) : Promise.resolve(NO_BYTES);
+    const isDirect = this.#lane.isDirect;
+    return isDirect ? failure.readCarry(this.#driver, this.#file, end) : Promise.resolve(NO_BYTES);
   }
 
-  #restartAt(end: number, carry: Uint8Array): void {
-    for (const batch of this.#inFlight.splice(0)) this.#encoder.recycle(batch);
-    this.#encoder.reset(end, carry);
-    this.#zeros.reset(end);
-    this.#submittedEnd = end;
-    this.#writtenEnd = end;
-    this.#durableEnd = end;
-    this.#wholeEnd = end;
-    this.#fileEnd = end;
+  #restartAt(position: number, carry: Uint8Array): void {
+    this.#lane.restart({ position, carry });
+    this.#zeros.reset(position);
+    this.#durableEnd = position;
+    this.#wholeEnd = position;
     this.#syncGoal = undefined;
   }
 
@@ -411,7 +339,7 @@ export class CommitPipeline {
   #poison(cause: WalError): void {
     if (this.#state.kind === 'poisoned') return;
     this.#state = { kind: 'poisoned', cause };
-    this.#rejectAll((position) => forRecord(cause, position));
+    this.#rejectAll((position) => failure.forRecord(cause, position));
     this.#hooks.onFailure(cause);
   }
 
@@ -425,15 +353,13 @@ export class CommitPipeline {
 
   /** Nothing is in flight. */
   get #isQuiet(): boolean {
-    const areFinished = this.#inFlight.every((batch) => batch.isFinished);
-    return areFinished && !this.#syncing && !this.#trimRunning && this.#zeros.isIdle;
+    return this.#lane.isQuiet && !this.#isSyncing && this.#zeros.isIdle;
   }
 
   /** Nothing is in flight, and nothing is left to do. */
   get #isIdle(): boolean {
-    if (!this.#isQuiet || this.#state.kind === 'trimming') return false;
+    if (!this.#isQuiet || this.isFailing) return false;
     if (this.#state.kind === 'poisoned') return true;
-    const isSettled = this.#written.isEmpty && this.#durable.isEmpty;
-    return isSettled && this.#encoder.peek() === undefined;
+    return this.#written.isEmpty && this.#durable.isEmpty && this.#lane.isEmpty;
   }
 }

@@ -4,12 +4,24 @@
 import { dirname, resolve as resolvePath } from 'node:path';
 import { WalError, errnoOf } from './errors.js';
 import { readCarry } from './failure.js';
-import type { IoDriver, IoFile } from './io/driver.js';
+import type { IoDriver, IoFile, IoLock } from './io/driver.js';
 import { selectDriver } from './io/select.js';
 import type { ResolvedOptions, UringWalOptions } from './options.js';
 import { resolveOptions } from './options.js';
+import type { WalRecovery } from './recovery.js';
 import { recoverFile } from './recovery.js';
-import type { OpenLog } from './writer.js';
+import type { LaneStart } from './write-lane.js';
+
+/** What {@link openLog} hands over. */
+export interface OpenLog {
+  readonly driver: IoDriver;
+  readonly ownsDriver: boolean;
+  readonly lock: IoLock;
+  readonly file: IoFile;
+  readonly recovery: WalRecovery;
+  readonly start: LaneStart;
+  readonly options: ResolvedOptions;
+}
 
 /** Opens the log at `path`. Errors as `UringWalWriter.open`. */
 export async function openLog(path: string, options: UringWalOptions): Promise<OpenLog> {

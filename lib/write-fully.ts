@@ -60,9 +60,14 @@ export async function writeFully(file: IoFile, job: WriteJob): Promise<void> {
       const detail = 'zero bytes were written';
       throw new IoError('EIO', 'write', file.path, { detail, writeHalf: true });
     }
-    interruptions = 0;
     const wasLimited = limit < job.length;
-    job.done += count - (count % unit);
+    const progress = count - (count % unit);
+    job.done += progress;
+    interruptions = progress === 0 ? interruptions + 1 : 0;
+    if (interruptions > RESUBMITS_MAX) {
+      const detail = `writes of less than ${String(unit)} bytes`;
+      throw new IoError('EIO', 'write', file.path, { detail, writeHalf: true });
+    }
     if (job.done < limit) {
       job.resubmits++;
       limit = sectorEnd(position + job.done, position, job.length);

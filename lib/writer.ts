@@ -7,11 +7,11 @@
 
 import type { WalPosition } from './ack-queue.js';
 import { CommitPipeline } from './commit.js';
-import type { CommitStart } from './commit.js';
 import { WalEntry } from './entry.js';
 import { WalError } from './errors.js';
 import { closeFailed, poisoned } from './failure.js';
-import type { IoDriver, IoDriverName, IoFile, IoLock } from './io/driver.js';
+import type { IoDriverName } from './io/driver.js';
+import type { OpenLog } from './open.js';
 import { openLog } from './open.js';
 import type { ResolvedOptions, UringWalOptions } from './options.js';
 import { encodeUnsealed } from './record.js';
@@ -55,17 +55,6 @@ export interface WriterStats {
   readonly syncs: number;
   readonly dsyncWrites: number;
   readonly trims: number;
-}
-
-/** What {@link openLog} hands over. */
-export interface OpenLog {
-  readonly driver: IoDriver;
-  readonly ownsDriver: boolean;
-  readonly lock: IoLock;
-  readonly file: IoFile;
-  readonly recovery: WalRecovery;
-  readonly start: CommitStart;
-  readonly options: ResolvedOptions;
 }
 
 /**
@@ -170,7 +159,7 @@ export class UringWalWriter {
   flush(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#checkOpen();
-      if (this.#line.isEmpty && !this.#pipeline.isTrimming) this.#pipeline.flush(resolve, reject);
+      if (this.#line.isEmpty && !this.#pipeline.isFailing) this.#pipeline.flush(resolve, reject);
       else this.#line.add({ kind: 'flush', resolve, reject });
     });
   }
@@ -238,7 +227,7 @@ export class UringWalWriter {
 
   /** Nobody overtakes a waiter, and a record above the bound goes alone. */
   #hasRoom(length: number): boolean {
-    if (!this.#line.isEmpty || this.#pipeline.isTrimming) return false;
+    if (!this.#line.isEmpty || this.#pipeline.isFailing) return false;
     return this.#fits(length);
   }
 
@@ -299,7 +288,7 @@ export class UringWalWriter {
   }
 
   #admitWaiting(): void {
-    while (!this.#pipeline.isTrimming && this.#pipeline.poison === undefined) {
+    while (!this.#pipeline.isFailing && this.#pipeline.poison === undefined) {
       const { first } = this.#line;
       if (first === undefined) break;
       if (first.kind === 'append' && !this.#fits(first.record.length)) break;

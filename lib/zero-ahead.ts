@@ -26,6 +26,7 @@ export class ZeroAhead {
   #durable: number;
   /** Start of the range in flight. */
   #flying: number | undefined;
+  #fileEnd = 0;
   #retryAt = 0;
   #syncs = 0;
 
@@ -50,6 +51,11 @@ export class ZeroAhead {
 
   get isIdle(): boolean {
     return this.#flying === undefined;
+  }
+
+  /** The file may be this long. */
+  get fileEnd(): number {
+    return this.#fileEnd;
   }
 
   /** Zeros stand to here; the next sync makes them durable. */
@@ -78,6 +84,7 @@ export class ZeroAhead {
     this.#origin = position;
     this.#written = position;
     this.#durable = position;
+    this.#fileEnd = 0;
     this.#syncs = 0;
   }
 
@@ -94,6 +101,7 @@ export class ZeroAhead {
 
   async #zero(from: number, to: number): Promise<void> {
     let reached = from;
+    this.#fileEnd = to;
     const memory = this.#driver.memory(Math.min(ZERO_WRITE_BYTES, to - from));
     try {
       await this.#file.allocate(from, to - from);

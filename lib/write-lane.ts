@@ -1,0 +1,175 @@
+// The batches between the encoder and the disk: which may go out now, which are in flight, and how
+// far the log is written without a gap. Completions come in any order; they count in log order.
+
+import type { Batch } from './batch.js';
+import { BLOCK_BYTES, BatchEncoder } from './batch.js';
+import type { IoDriver, IoFile } from './io/driver.js';
+import type { RecordFields } from './record.js';
+import { writeFully } from './write-fully.js';
+
+/** Writes in flight at once for O_DIRECT. Buffered writes go one by one: they end at once. */
+const DIRECT_DEPTH = 8;
+
+/** Where the log continues. */
+export interface LaneStart {
+  /** Offset of the next record. */
+  readonly position: number;
+  /** For O_DIRECT: the bytes of the block around `position` that come before it. */
+  readonly carry: Uint8Array;
+}
+
+/** Counters of the lane, all since open. */
+export interface LaneCounters {
+  batches: number;
+  bytesWritten: number;
+  resubmits: number;
+  dsyncWrites: number;
+}
+
+/** What the lane asks and tells its owner. */
+export interface LaneHooks {
+  /** Whether this batch, all before it in flight being dsync or not, may go as a dsync write. */
+  mayDsync(batch: Batch, isChain: boolean): boolean;
+  /** A batch is written, and so is all before it. */
+  onWritten(batch: Batch): void;
+  /** Something has completed; whatever follows from it may be done now. */
+  onEvent(): void;
+}
+
+/** Sends batches to the driver, in order, several at a time where they share no block. */
+export class WriteLane {
+  readonly counters: LaneCounters = { batches: 0, bytesWritten: 0, resubmits: 0, dsyncWrites: 0 };
+  readonly isDirect: boolean;
+  readonly #file: IoFile;
+  readonly #hooks: LaneHooks;
+  readonly #encoder: BatchEncoder;
+  readonly #inFlight: Batch[] = [];
+  readonly #depth: number;
+  #submittedEnd: number;
+  #writtenEnd: number;
+  #fileEnd: number;
+
+  constructor(
+    driver: IoDriver,
+    file: IoFile,
+    batchSize: number,
+    start: LaneStart,
+    hooks: LaneHooks,
+  ) {
+    this.#file = file;
+    this.#hooks = hooks;
+    this.isDirect = file.direct !== undefined && 'blockBytes' in file.direct;
+    this.#depth = this.isDirect ? DIRECT_DEPTH : 1;
+    const { isDirect } = this;
+    this.#encoder = new BatchEncoder(driver, { batchSize, isDirect, ...start });
+    this.#submittedEnd = start.position;
+    this.#writtenEnd = start.position;
+    this.#fileEnd = start.position;
+  }
+
+  /** Offset behind everything encoded. */
+  get end(): number {
+    return this.#encoder.end;
+  }
+
+  /** Offset up to which the log is written without a gap. */
+  get writtenEnd(): number {
+    return this.#writtenEnd;
+  }
+
+  /** The file may be this long. */
+  get fileEnd(): number {
+    return this.#fileEnd;
+  }
+
+  /** The batches whose writes failed, in log order. */
+  get failures(): Batch[] {
+    return this.#inFlight.filter((batch) => batch.error !== undefined);
+  }
+
+  /** Nothing is in flight (failed batches are not). */
+  get isQuiet(): boolean {
+    return this.#inFlight.every((batch) => batch.isFinished);
+  }
+
+  /** Nothing waits to be written. */
+  get isEmpty(): boolean {
+    return this.#inFlight.length === 0 && this.#encoder.peek() === undefined;
+  }
+
+  /** Whether a batch is full, so that it need not wait for the end of the tick. */
+  get hasFull(): boolean {
+    return this.#encoder.hasFull;
+  }
+
+  /** Encodes a record into the open batch; returns its offset. */
+  add(record: RecordFields | Uint8Array, length: number): number {
+    return this.#encoder.add(record, length);
+  }
+
+  /**
+   * Hands out what may go now; in the middle of a tick only full batches. Nothing may reach beyond
+   * `limit`, where zeros are being written.
+   */
+  submit(which: 'full' | 'all', limit: number): void {
+    while (this.#inFlight.length < this.#depth) {
+      const batch = this.#encoder.peek();
+      if (batch === undefined || (which === 'full' && !this.hasFull)) break;
+      if (Math.ceil(batch.end / BLOCK_BYTES) * BLOCK_BYTES > limit) break;
+      // A batch that starts inside its predecessor's last block waits until that is written.
+      if (this.#inFlight.length > 0 && batch.position < this.#submittedEnd) break;
+      this.#submit(batch);
+    }
+  }
+
+  /** After a failure, and with nothing in flight: goes on at `start`, all behind it forgotten. */
+  restart(start: LaneStart): void {
+    for (const batch of this.#inFlight.splice(0)) this.#encoder.recycle(batch);
+    this.#encoder.reset(start.position, start.carry);
+    this.#submittedEnd = start.position;
+    this.#writtenEnd = start.position;
+    this.#fileEnd = start.position;
+  }
+
+  /** Gives the memory back. */
+  release(): void {
+    this.#encoder.release();
+  }
+
+  #submit(next: Batch): void {
+    const isChain = this.#inFlight.every((earlier) => earlier.job.dsync);
+    const batch = this.#encoder.take(this.#hooks.mayDsync(next, isChain));
+    const { job } = batch;
+    this.#inFlight.push(batch);
+    this.#submittedEnd = batch.end;
+    this.#fileEnd = Math.max(this.#fileEnd, job.position + job.length);
+    this.counters.batches++;
+    if (job.dsync) this.counters.dsyncWrites++;
+    void this.#write(batch);
+  }
+
+  async #write(batch: Batch): Promise<void> {
+    try {
+      await writeFully(this.#file, batch.job);
+    } catch (error) {
+      batch.error = error instanceof Error ? error : new Error(String(error));
+    }
+    batch.isFinished = true;
+    this.counters.resubmits += batch.job.resubmits;
+    this.#retire();
+    this.#hooks.onEvent();
+  }
+
+  /** Takes finished batches off the front, in log order, up to one that is not or that failed. */
+  #retire(): void {
+    for (;;) {
+      const batch = this.#inFlight[0];
+      if (batch?.isFinished !== true || batch.error !== undefined) return;
+      this.#inFlight.shift();
+      this.counters.bytesWritten += batch.job.length;
+      this.#writtenEnd = batch.end;
+      this.#hooks.onWritten(batch);
+      this.#encoder.recycle(batch);
+    }
+  }
+}
