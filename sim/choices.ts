@@ -1,0 +1,113 @@
+// The one source of decisions. A world draws everything that is not fixed from here: from a seed
+// while exploring, from a recorded list while replaying or shrinking. What was drawn is recorded,
+// so any world becomes a list. In every draw 0 is the mildest choice, and an exhausted list goes
+// on with 0: a shorter list is a quieter world, which is what makes shrinking work.
+//
+// Decisions come in lanes (what the callers do, what fails, what survives …), so that taking a
+// step away from the workload does not shift the meaning of every fault behind it.
+
+import { Random } from './random.js';
+
+/** The lanes, by what is decided in them. */
+export const LANES = ['config', 'action', 'detail', 'order', 'fault', 'extent', 'crash'] as const;
+export type Lane = (typeof LANES)[number];
+
+/** A recorded world: for each lane in the order of {@link LANES}, the values drawn. */
+export type ChoiceLists = readonly (readonly number[])[];
+
+/** A stream of decisions that remembers what it decided. */
+export class Choices {
+  readonly #random: Random | undefined;
+  readonly #replayed: ChoiceLists;
+  readonly #recorded: number[][] = LANES.map(() => []);
+
+  private constructor(random: Random | undefined, replayed: ChoiceLists) {
+    this.#random = random;
+    this.#replayed = replayed;
+  }
+
+  static fromSeed(seed: number): Choices {
+    return new Choices(new Random(seed), []);
+  }
+
+  /** Replays; a value out of range counts modulo the range, a missing one as 0. */
+  static fromLists(lists: ChoiceLists): Choices {
+    return new Choices(undefined, lists);
+  }
+
+  /** One plain list, dealt to the lanes in turn: what a property test generates and shrinks. */
+  static fromList(list: readonly number[]): Choices {
+    const lists: number[][] = LANES.map(() => []);
+    list.forEach((value, index) => lists[index % LANES.length]?.push(value));
+    return new Choices(undefined, lists);
+  }
+
+  /** 0 … range - 1, evenly. */
+  below(lane: number, range: number): number {
+    if (range <= 1) return 0;
+    const random = this.#random;
+    if (random === undefined) return this.#replay(lane, range);
+    return this.#record(lane, random.next() % range);
+  }
+
+  /** True in `numerator` of 256 cases; false is the mild choice. */
+  chance(lane: number, numerator: number): boolean {
+    if (numerator <= 0) return false;
+    const random = this.#random;
+    if (random === undefined) return this.#replay(lane, 2) === 1;
+    return this.#record(lane, (random.next() & 255) < numerator ? 1 : 0) === 1;
+  }
+
+  /** An index into `weights`, by weight while exploring; any index with weight > 0 in a replay. */
+  weighted(lane: number, weights: readonly number[]): number {
+    const random = this.#random;
+    if (random === undefined) {
+      const index = this.#replay(lane, weights.length);
+      return (weights[index] ?? 0) > 0 || index === 0 ? index : 0;
+    }
+    let total = 0;
+    for (const weight of weights) total += weight;
+    let rest = random.next() % Math.max(total, 1);
+    for (let index = 0; index < weights.length; index++) {
+      rest -= weights[index] ?? 0;
+      if (rest < 0) return this.#record(lane, index);
+    }
+    return this.#record(lane, 0);
+  }
+
+  /** 0 … max, small values far more often than large ones. */
+  small(lane: number, max: number): number {
+    const random = this.#random;
+    if (random === undefined) return this.#replay(lane, max + 1);
+    const bits = random.next() % 32;
+    const value = bits === 0 ? random.next() : random.next() >>> bits;
+    return this.#record(lane, value % (max + 1));
+  }
+
+  /** What was drawn so far, trailing zeros left off: they are what an exhausted list gives. */
+  recorded(): number[][] {
+    return this.#recorded.map(trimZeros);
+  }
+
+  #replay(lane: number, range: number): number {
+    const drawn = this.#recorded[lane];
+    const value = this.#replayed[lane]?.[drawn?.length ?? 0] ?? 0;
+    return this.#record(lane, value % range);
+  }
+
+  #record(lane: number, value: number): number {
+    this.#recorded[lane]?.push(value);
+    return value;
+  }
+}
+
+/** A lane's number by its name, for readable draws. */
+export const LANE = Object.fromEntries(LANES.map((name, index) => [name, index])) as {
+  readonly [name in Lane]: number;
+};
+
+export function trimZeros(list: readonly number[]): number[] {
+  let end = list.length;
+  while (end > 0 && list[end - 1] === 0) end--;
+  return list.slice(0, end);
+}

@@ -1,0 +1,65 @@
+// Draws the entries that callers append: tiny and huge ones, and the ones that try to confuse a
+// recovery: values of zeros, and values that hold whole records.
+
+import { type Choices, LANE } from './choices.js';
+import { type PlainEntry, encodeEntry } from './oracle-codec.js';
+
+const EMPTY = new Uint8Array(0);
+/** Sequences of records that are only ever nested in values, never submitted. */
+const NESTED_SEQUENCE = 1n << 62n;
+const SIZES_MAX = [24, 0, 200, 1500, 6000];
+const HUGE_BYTES = 40_000;
+
+/** Draws the content of an entry. `huge`: worlds where logs grow large. */
+export function drawEntry(choices: Choices, sequence: bigint, huge: boolean): PlainEntry {
+  const kind = choices.weighted(LANE.detail, [10, 2, 5, 3, 1]);
+  const keyBytes = choices.below(LANE.detail, 9);
+  const key = keyBytes === 0 ? EMPTY : patterned(keyBytes, sequence);
+  if (choices.chance(LANE.detail, 24)) return { sequence, type: 'delete', key, value: EMPTY };
+  const isHuge = huge && choices.chance(LANE.detail, 96);
+  const max = isHuge ? HUGE_BYTES : (SIZES_MAX[kind] ?? 0);
+  const size = isHuge
+    ? max - choices.below(LANE.detail, max / 2)
+    : choices.below(LANE.detail, max + 1);
+  return { sequence, type: 'put', key, value: valueOf(choices, size, sequence) };
+}
+
+function valueOf(choices: Choices, size: number, sequence: bigint): Uint8Array {
+  switch (choices.weighted(LANE.detail, [12, 2, 2])) {
+    case 1:
+      return new Uint8Array(size);
+    case 2:
+      return nested(size, sequence);
+    default:
+      return patterned(size, sequence);
+  }
+}
+
+/** As many whole records as fit, behind some bytes that shift them. */
+function nested(size: number, sequence: bigint): Uint8Array {
+  const value = patterned(size, sequence);
+  let offset = Number(sequence % 7n);
+  for (let count = 0n; count < 8n; count++) {
+    const inner = encodeEntry({
+      sequence: NESTED_SEQUENCE + sequence * 8n + count,
+      type: 'put',
+      key: patterned(3, count),
+      value: EMPTY,
+    });
+    if (offset + inner.length > size) break;
+    value.set(inner, offset);
+    offset += inner.length;
+  }
+  return value;
+}
+
+/** Bytes that differ from entry to entry and from place to place, none of them zero. */
+function patterned(size: number, sequence: bigint): Uint8Array {
+  const bytes = new Uint8Array(size);
+  let state = Number(sequence & 0xffffn) * 31 + size;
+  for (let index = 0; index < size; index++) {
+    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
+    bytes[index] = (state >>> 16) | 1;
+  }
+  return bytes;
+}

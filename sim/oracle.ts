@@ -1,0 +1,333 @@
+// Holds what the library told its callers against what is on the simulated disk. Called after every
+// step in which a promise settled, and after every recovery.
+
+import type { SimInode } from './disk-file.js';
+import type { SimEnvironment } from './environment.js';
+import { type FoundRecord, Model, type ModelEntry, describe } from './model.js';
+import { bufferOf } from './oracle-codec.js';
+
+/** What a writer reports about the log it opened; the part of `WalRecovery` that is judged. */
+export interface RecoveryReport {
+  readonly records: number;
+  readonly bytes: number;
+  readonly firstSequence: bigint | undefined;
+  readonly lastSequence: bigint | undefined;
+  readonly end: { readonly kind: string; readonly offset: number };
+  readonly trimmedBytes: number;
+  readonly quarantine: string | undefined;
+}
+
+/** Where an append says its record stands. */
+export interface Position {
+  readonly sequence: bigint;
+  readonly offset: number;
+  readonly length: number;
+}
+
+export class Oracle {
+  readonly model = new Model();
+  readonly #environment: SimEnvironment;
+  readonly #path: string;
+  /** Every byte before this offset was verified to be on the medium. */
+  #durableEnd = 0;
+  /** The last crashes kept the page cache, so what was written counts. */
+  #cacheLived = true;
+  /** The kernel reported (or will report) that writeback failed since the last recovery. */
+  #writebackFailed = false;
+  /** After damage to the medium: the records that it left whole, and how many it destroyed. */
+  #damaged: { readonly intact: readonly FoundRecord[]; readonly destroyed: number } | undefined;
+
+  constructor(environment: SimEnvironment, path: string) {
+    this.#environment = environment;
+    this.#path = path;
+  }
+
+  // What callers were told.
+
+  acknowledged(entry: ModelEntry, position: Position): void {
+    const { checks } = this.#environment;
+    const log = this.#environment.disk.file(this.#path);
+    const wasGone = entry.state === 'gone';
+    entry.state = 'written';
+    entry.offset = position.offset;
+    const exact =
+      position.sequence === entry.entry.sequence && position.length === entry.bytes.length;
+    checks.that(exact, 'offsets-exact', () => `${describe(entry)} was acknowledged as another`);
+    checks.that(!wasGone, 'no-resurrection', () => `${describe(entry)} was left out before`);
+    this.#checkNeighbour(entry);
+    checks.that(
+      log !== undefined && holds(log.cache, log.size, entry),
+      'no-swallowed-error',
+      () => `${describe(entry)} was acknowledged at ${at(entry)}, but is not in the file there`,
+    );
+    checks.that(true, 'crc-exact', () => '');
+    for (const earlier of this.model.entries) {
+      if (earlier.index >= entry.index) break;
+      if (earlier.state === 'rejected') earlier.state = 'gone';
+    }
+    if (entry.sync || entry.flushed) this.durable(entry, 'its append');
+  }
+
+  rejected(entry: ModelEntry, code: string | undefined): void {
+    if (entry.state !== 'pending') return;
+    entry.rejectedStep = this.#environment.step;
+    const refused = code === 'ERR_WAL_QUEUE_FULL' || code === 'ERR_WAL_CLOSED';
+    entry.state = refused ? 'refused' : 'rejected';
+    entry.aborted = code === 'ABORT_ERR';
+  }
+
+  /** A flush resolved that was called when `count` entries had been submitted. */
+  flushed(count: number, life: number): void {
+    for (const entry of this.model.entries.slice(0, count)) {
+      if (entry.life !== life) continue;
+      entry.flushed = true;
+      if (entry.state === 'written') this.durable(entry, 'a flush after it');
+    }
+  }
+
+  /** An acknowledgement says that the entry is durable: so it must be, if the power went now. */
+  durable(entry: ModelEntry, told: string): void {
+    const { checks, disk, fileSystem } = this.#environment;
+    entry.state = 'durable';
+    if (fileSystem.profile === 'lying') return;
+    const log = disk.file(this.#path);
+    const end = entry.offset + entry.bytes.length;
+    const failed = log === undefined ? 0 : this.#missingBefore(log, end);
+    const broken = this.#writebackFailed ? 'no-swallowed-error' : 'durable-survives';
+    const message = (): string =>
+      `${describe(entry)} was acknowledged as durable by ${told}, but a power cut now would lose ` +
+      `the log from offset ${String(failed)} on (the record is at ${at(entry)})`;
+    checks.that(failed === undefined, broken, message);
+    checks.that(disk.isPathDurable(this.#path), 'durable-survives', () => {
+      return `${describe(entry)} is durable, but the log's directory entry is not`;
+    });
+  }
+
+  // What happened to the world.
+
+  writebackFailed(): void {
+    this.#writebackFailed = true;
+  }
+
+  crashed(cacheLives: boolean): void {
+    this.#cacheLived &&= cacheLives;
+  }
+
+  /** The medium was damaged; `intact` are the records that are still whole. */
+  damaged(intact: readonly FoundRecord[], destroyed: number): void {
+    this.#damaged = { intact, destroyed };
+  }
+
+  get isDamaged(): boolean {
+    return this.#damaged !== undefined;
+  }
+
+  /** An open was refused as corrupt. */
+  refusedAsCorrupt(): void {
+    const { checks, fileSystem } = this.#environment;
+    if (this.#damaged !== undefined || fileSystem.profile === 'lying') {
+      checks.that(true, 'corruption-reported', () => '');
+      return;
+    }
+    checks.that(false, 'crash-is-not-corruption', () => {
+      return 'nothing was damaged, yet the log was refused as corrupt after a crash';
+    });
+  }
+
+  /** An open resolved: what it kept is the log now. */
+  recovered(report: RecoveryReport): void {
+    const { checks, disk, fileSystem } = this.#environment;
+    const log = disk.file(this.#path);
+    const found = log === undefined ? undefined : this.model.scan(log.cache, log.size);
+    if (log === undefined || found === undefined) {
+      checks.that(false, 'everything-settles', () => 'open resolved, but there is no log');
+      return;
+    }
+    const { records, end } = found;
+    this.#checkReport(report, records, end, log.size);
+    const isLying = fileSystem.profile === 'lying';
+    this.#checkOrigin(records);
+    if (!isLying) {
+      checks.that(true, 'crash-is-not-corruption', () => '');
+      if (this.#damaged === undefined) this.#checkSurvival(records);
+      else this.#checkDamage(report, end, this.#damaged.intact);
+      this.#checkKeptIsDurable(log, end);
+    }
+    this.#adopt(records, end);
+  }
+
+  /** Everything acknowledged is durable now, as after a close that resolved. */
+  closed(life: number): void {
+    this.flushed(this.model.entries.length, life);
+  }
+
+  // Checks.
+
+  #checkNeighbour(entry: ModelEntry): void {
+    let before = entry.index - 1;
+    while (before >= 0) {
+      const state = this.model.entries[before]?.state;
+      if (state !== 'gone' && state !== 'refused' && state !== 'rejected') break;
+      before--;
+    }
+    const previous = this.model.entries[before];
+    if (previous !== undefined && previous.offset < 0) return;
+    const end = previous === undefined ? 0 : previous.offset + previous.bytes.length;
+    this.#environment.checks.that(
+      end === entry.offset,
+      'offsets-exact',
+      () =>
+        `${describe(entry)} was acknowledged at offset ${String(entry.offset)}, but the record ` +
+        `before it ends at ${String(end)}`,
+    );
+  }
+
+  /** Offset of the first record before `end` that a power cut would lose; undefined: none. */
+  #missingBefore(log: SimInode, end: number): number | undefined {
+    const image = bufferOf(log.medium);
+    while (this.#durableEnd < end) {
+      const record = this.model.recordAt(image, this.#durableEnd, log.mediumSize);
+      if (record?.entry === undefined) return this.#durableEnd;
+      this.#durableEnd += record.length;
+    }
+    return undefined;
+  }
+
+  #checkReport(
+    report: RecoveryReport,
+    records: readonly FoundRecord[],
+    end: number,
+    size: number,
+  ): void {
+    const { checks } = this.#environment;
+    const first = records[0]?.entry?.entry.sequence;
+    const last = records.at(-1)?.entry?.entry.sequence;
+    const exact = report.records === records.length && report.bytes === end && size === end;
+    checks.that(
+      exact && report.firstSequence === first && report.lastSequence === last,
+      'offsets-exact',
+      () =>
+        `recovery told of ${String(report.records)} records in ${String(report.bytes)} bytes, ` +
+        `the file has ${String(records.length)} in ${String(end)} and is ${String(size)} long`,
+    );
+  }
+
+  #checkOrigin(records: readonly FoundRecord[]): void {
+    const { checks, fileSystem } = this.#environment;
+    for (const { entry, offset } of records) {
+      checks.that(entry !== undefined && entry.state !== 'refused', 'nothing-invented', () =>
+        entry === undefined
+          ? `the record at offset ${String(offset)} was never submitted`
+          : `${describe(entry)} is in the log, but its append was refused`,
+      );
+      if (entry === undefined || fileSystem.profile === 'lying') continue;
+      checks.that(entry.state !== 'gone', 'no-resurrection', () => {
+        return `${describe(entry)} had been left out of the log, and is back`;
+      });
+      if (entry.offset < 0 || this.#damaged !== undefined) continue;
+      checks.that(entry.offset === offset, 'offsets-exact', () => {
+        return `${describe(entry)} was acknowledged at ${at(entry)}, and is at ${String(offset)}`;
+      });
+    }
+  }
+
+  #checkSurvival(records: readonly FoundRecord[]): void {
+    const kept = new Set<ModelEntry>();
+    let last = -1;
+    let lastStep = -1;
+    for (const { entry } of records) {
+      if (entry === undefined) continue;
+      kept.add(entry);
+      this.#environment.checks.that(entry.index > last, 'order-without-gaps', () => {
+        return `${describe(entry)} is replayed behind entry ${String(last)}`;
+      });
+      last = entry.index;
+      lastStep = entry.submittedStep;
+    }
+    for (const entry of this.model.entries) {
+      if (kept.has(entry)) continue;
+      this.#checkMissing(entry, last, lastStep);
+    }
+    this.#environment.checks.that(true, 'durable-survives', () => '');
+    if (this.#cacheLived) this.#environment.checks.that(true, 'written-survives-kill', () => '');
+  }
+
+  #checkMissing(entry: ModelEntry, last: number, lastStep: number): void {
+    const { checks } = this.#environment;
+    const missing = (): string => `${describe(entry)} is missing after recovery`;
+    switch (entry.state) {
+      case 'durable':
+        checks.that(false, 'durable-survives', () => `${missing()}, but was durable`);
+        return;
+      case 'written': {
+        const told = this.#cacheLived && !this.#writebackFailed;
+        checks.that(!told, 'written-survives-kill', () => {
+          return `${missing()}, but was acknowledged, and only the process had died`;
+        });
+        checks.that(entry.index > last, 'order-without-gaps', () => {
+          return `${missing()}, but was acknowledged, and entry ${String(last)} behind it is there`;
+        });
+        return;
+      }
+      case 'pending':
+      case 'rejected': {
+        const free = entry.aborted || entry.rejectedStep <= lastStep || entry.index > last;
+        checks.that(free, 'order-without-gaps', () => {
+          return `${missing()}, but entry ${String(last)}, submitted while it was pending, is there`;
+        });
+        return;
+      }
+      default:
+    }
+  }
+
+  /** Damage that whole records follow must have been told. */
+  #checkDamage(report: RecoveryReport, end: number, intact: readonly FoundRecord[]): void {
+    const lost = intact.filter(({ offset }) => offset >= end);
+    const isTold = report.quarantine !== undefined;
+    this.#environment.checks.that(isTold || lost.length === 0, 'corruption-reported', () => {
+      return (
+        `damage was taken for the end of the log at ${String(end)}: ${String(lost.length)} whole ` +
+        'durable records behind it are gone, and no copy was kept'
+      );
+    });
+  }
+
+  /** What recovery returned survives the next power cut. */
+  #checkKeptIsDurable(log: SimInode, end: number): void {
+    const { checks, disk } = this.#environment;
+    const image = bufferOf(log.medium).subarray(0, end);
+    const same = log.mediumSize === end && image.compare(log.cache, 0, end) === 0;
+    checks.that(same && disk.isPathDurable(this.#path), 'recovery-idempotent', () => {
+      return (
+        `open returned a log of ${String(end)} bytes, but a power cut now would leave another ` +
+        `(${String(log.mediumSize)} bytes on the medium)`
+      );
+    });
+  }
+
+  /** What was kept is durable from here on, what was left out may never return. */
+  #adopt(records: readonly FoundRecord[], end: number): void {
+    for (const entry of this.model.entries) {
+      if (entry.state !== 'refused') entry.state = 'gone';
+    }
+    for (const { entry, offset } of records) {
+      if (entry === undefined) continue;
+      entry.state = 'durable';
+      entry.offset = offset;
+    }
+    this.#durableEnd = end;
+    this.#cacheLived = true;
+    this.#writebackFailed = false;
+    this.#damaged = undefined;
+  }
+}
+
+function holds(bytes: Uint8Array, size: number, entry: ModelEntry): boolean {
+  const end = entry.offset + entry.bytes.length;
+  return end <= size && entry.bytes.compare(bytes, entry.offset, end) === 0;
+}
+
+function at(entry: ModelEntry): string {
+  return `${String(entry.offset)} … ${String(entry.offset + entry.bytes.length)}`;
+}

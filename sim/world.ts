@@ -1,0 +1,110 @@
+// One world from one stream of choices: what the file system is like, which faults exist, what the
+// callers are up to, and then everything that happens.
+
+import { type Choices, LANE } from './choices.js';
+import { Engine, type EngineResult } from './engine.js';
+import { SimEnvironment, type TraceEvent } from './environment.js';
+import { FAULTS, FAULT_NAMES, type FaultName } from './faults.js';
+import { PROFILES, type Profile } from './profile.js';
+import { ACTIONS, type Workload, WriterScenario } from './writer-scenario.js';
+import { drawWriterOptions } from './writer-options.js';
+
+/** What may happen in a world; the rest is drawn. */
+export interface WorldLimits {
+  /** Faults that may exist; all by default. */
+  readonly faults?: readonly FaultName[] | undefined;
+  /** The only file system profile; drawn by default. */
+  readonly profile?: Profile | undefined;
+}
+
+/** What came of a world. */
+export interface WorldResult extends EngineResult {
+  /** Equal choices give equal hashes. */
+  readonly hash: number;
+  readonly steps: number;
+  /** How often each fault fired, in the order of `FAULT_NAMES`. */
+  readonly fired: readonly number[];
+  /** How often each invariant was checked, in the order of `INVARIANT_NAMES`. */
+  readonly checked: readonly number[];
+  readonly profile: Profile;
+  readonly trace: readonly TraceEvent[] | undefined;
+}
+
+const LIVES_MAX = 6;
+const ACTIONS_MAX = [8, 1, 3, 20];
+const EAGERNESS = [1, 2, 6];
+const WRITEBACK_EAGERNESS = [0, 40, 200];
+const ACTION_WEIGHTS = [1, 8, 6, 3, 4, 2, 2, 1, 4, 1];
+/** Faults of the medium, and the profile that lies, are drawn for few worlds: they end them early. */
+const MEDIUM_WORLDS = 20;
+const LYING_WORLDS = 12;
+
+/** Runs one world to its end or to the first broken promise. */
+export async function runWorld(
+  choices: Choices,
+  limits: WorldLimits = {},
+  options: { readonly traced?: boolean } = {},
+): Promise<WorldResult> {
+  const profile = limits.profile ?? drawProfile(choices);
+  const enabled = drawFaults(choices, profile, limits.faults);
+  const fileSystem = {
+    profile,
+    direct: !(enabled.has('direct-refused') && choices.chance(LANE.config, 100)),
+    honoursDsync: !choices.chance(LANE.config, 64),
+  };
+  const environment = new SimEnvironment(choices, fileSystem, enabled, options);
+  const draw = (list: readonly number[]): number =>
+    list[choices.below(LANE.config, list.length)] ?? 0;
+  environment.writebackEagerness = draw(WRITEBACK_EAGERNESS);
+  const lives = LIVES_MAX - choices.below(LANE.config, LIVES_MAX);
+  const scenario = new WriterScenario(environment, drawWorkload(choices));
+  const engine = new Engine(environment, scenario, { lives, eagerness: draw(EAGERNESS) });
+  const result = await engine.run();
+  return {
+    ...result,
+    hash: environment.hash >>> 0,
+    steps: environment.step,
+    fired: environment.fired,
+    checked: environment.checks.counts,
+    profile,
+    trace: environment.trace,
+  };
+}
+
+function drawWorkload(choices: Choices): Workload {
+  const options = drawWriterOptions(choices);
+  const actionsMax = ACTIONS_MAX[choices.below(LANE.config, ACTIONS_MAX.length)] ?? 8;
+  // Swarm: a world in which some actions never come meets states that a balanced one does not.
+  const weights = ACTIONS.map((_name, index) =>
+    index > 2 && choices.chance(LANE.config, 90) ? 0 : (ACTION_WEIGHTS[index] ?? 1),
+  );
+  return { options, weights, actionsMax, huge: choices.chance(LANE.config, 10) };
+}
+
+function drawProfile(choices: Choices): Profile {
+  if (choices.chance(LANE.config, LYING_WORLDS)) return 'lying';
+  return PROFILES[choices.below(LANE.config, PROFILES.length - 1)] ?? 'ext4';
+}
+
+/** Draws which faults exist; in some worlds none do, in some only a few. */
+function drawFaults(
+  choices: Choices,
+  profile: Profile,
+  allowed: readonly FaultName[] | undefined,
+): ReadonlySet<FaultName> {
+  const density = [0, 40, 100, 160][choices.below(LANE.config, 4)] ?? 0;
+  const medium = choices.chance(LANE.config, MEDIUM_WORLDS);
+  const enabled = new Set<FaultName>();
+  for (const name of FAULT_NAMES) {
+    const { site } = FAULTS[name];
+    if (site === 'event') continue;
+    const isLie = name === 'torn-sector' || name === 'lying-sync';
+    const exists = isLie
+      ? profile === 'lying'
+      : site === 'medium'
+        ? medium
+        : choices.chance(LANE.config, density);
+    if (exists && (allowed === undefined || allowed.includes(name))) enabled.add(name);
+  }
+  return enabled;
+}

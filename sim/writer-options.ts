@@ -1,0 +1,28 @@
+// The options of the writer in a world: small limits far more often than large ones, so that every
+// limit is hit by a handful of appends.
+
+import type { UringWalOptions } from '../lib/options.js';
+import { type Choices, LANE } from './choices.js';
+
+const BATCH_BYTES = [4096, 64, 300, 1024, 8192, 65536];
+const RING_SIZES = [8, 1, 2, 128];
+const CAPACITIES = [1024, 1, 2, 5, 32];
+const QUEUE_BYTES = [1 << 20, 64, 400, 4096];
+const WAITERS = [1 << 16, 0, 1, 3];
+const AHEAD_BYTES = [0, 4096, 16384, 1 << 16];
+
+/** Draws the options of one world; the first of each list is the mildest. */
+export function drawWriterOptions(choices: Choices): UringWalOptions {
+  const pick = (list: readonly number[]): number =>
+    list[choices.below(LANE.config, list.length)] ?? 0;
+  return {
+    batchSize: pick(BATCH_BYTES),
+    ringSize: pick(RING_SIZES),
+    channelCapacity: pick(CAPACITIES),
+    queueBytesMax: pick(QUEUE_BYTES),
+    waitersMax: pick(WAITERS),
+    preallocateBytes: pick(AHEAD_BYTES),
+    directIo: choices.chance(LANE.config, 100),
+    sync: choices.chance(LANE.config, 64),
+  };
+}

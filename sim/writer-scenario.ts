@@ -1,0 +1,409 @@
+// The callers of a simulated world: they open the log, append, flush, abort, read and close, all at
+// once, and open it again after whatever happened to them. Every settled promise goes to the oracle.
+
+import { WalEntry, type WalReader, UringWalWriter, WalError } from '../lib/index.js';
+import type { UringWalOptions } from '../lib/options.js';
+import { LANE } from './choices.js';
+import type { SimDriver } from './driver.js';
+import type { CrashKind, Scenario } from './engine.js';
+import { drawEntry } from './entries.js';
+import type { SimEnvironment } from './environment.js';
+import { drawDamage } from './medium.js';
+import { type ModelEntry, describe } from './model.js';
+import { Oracle } from './oracle.js';
+import { type ReadBack, checkReadBack, readLog } from './read-back.js';
+import { watchTrims } from './trim-watch.js';
+
+export const LOG_PATH = '/log';
+
+/** What the callers of a world do, and how often. */
+export interface Workload {
+  readonly options: UringWalOptions;
+  /** Weight of each of {@link ACTIONS}. */
+  readonly weights: readonly number[];
+  /** Actions in one life at most. */
+  readonly actionsMax: number;
+  /** Logs grow beyond the point where space is zeroed ahead. */
+  readonly huge: boolean;
+}
+
+export const ACTIONS = [
+  'stop',
+  'append',
+  'append-sync',
+  'burst',
+  'flush',
+  'append-abortable',
+  'abort',
+  'read',
+  'idle',
+  'close',
+] as const;
+
+const BURST_MAX = 12;
+const IDLE_STEPS_MAX = 30;
+/** Opens that failed by an injected fault: after so many in a row, the faults stop. */
+const OPEN_FAILURES_MAX = 3;
+
+type Phase =
+  | { readonly kind: 'opening' }
+  | { readonly kind: 'serving'; readonly writer: UringWalWriter }
+  | { readonly kind: 'closing'; readonly writer: UringWalWriter }
+  /** Closed, or never opened; promises that are still open must settle now. */
+  | { readonly kind: 'ending'; readonly what: string }
+  | { readonly kind: 'over' };
+
+type Outcome = () => void;
+
+/** The reason that aborted appends reject with. */
+const ABORTED = Object.assign(new Error('the caller gave up'), { code: 'ABORT_ERR' });
+
+export class WriterScenario implements Scenario {
+  readonly oracle: Oracle;
+  readonly #environment: SimEnvironment;
+  readonly #workload: Workload;
+  readonly #outcomes: Outcome[] = [];
+  readonly #aborts: AbortController[] = [];
+  #driver: SimDriver | undefined;
+  #life = 0;
+  #phase: Phase = { kind: 'over' };
+  #actionsLeft = 0;
+  #idleUntil = 0;
+  /** Appends, flushes and reads whose promise is open. */
+  #open = 0;
+  #largestRecord = 0;
+  #openFailures = 0;
+  #trimAllowed = false;
+
+  constructor(environment: SimEnvironment, workload: Workload) {
+    this.#environment = environment;
+    this.#workload = workload;
+    this.oracle = new Oracle(environment, LOG_PATH);
+    environment.onTruncate = (path, inode, size) => {
+      if (this.#phase.kind !== 'opening' || path !== LOG_PATH) return;
+      watchTrims(environment, this.oracle.model, { path, inode, size });
+    };
+  }
+
+  start(driver: SimDriver, life: number): void {
+    this.#driver = driver;
+    this.#life = life;
+    this.#open = 0;
+    this.#outcomes.length = 0;
+    this.#aborts.length = 0;
+    this.#actionsLeft = this.#workload.actionsMax;
+    this.#largestRecord = 0;
+    this.#openLog(driver);
+  }
+
+  mood(): 'opening' | 'working' | 'closing' | 'over' {
+    const { kind } = this.#phase;
+    if (kind === 'serving') return 'working';
+    return kind === 'ending' ? 'closing' : kind;
+  }
+
+  canAct(): boolean {
+    const isOpen = this.#phase.kind === 'serving' || this.#phase.kind === 'closing';
+    return isOpen && this.#actionsLeft > 0 && this.#environment.step >= this.#idleUntil;
+  }
+
+  act(): void {
+    if (this.#phase.kind !== 'serving' && this.#phase.kind !== 'closing') return;
+    const { writer } = this.#phase;
+    const { choices } = this.#environment;
+    this.#actionsLeft -= 1;
+    const action = ACTIONS[choices.weighted(LANE.action, this.#workload.weights)] ?? 'stop';
+    this.#environment.mix(action.length * 31 + this.#open);
+    switch (action) {
+      case 'stop':
+        this.#actionsLeft = 0;
+        return;
+      case 'append':
+        this.#append(writer, false);
+        return;
+      case 'append-sync':
+        this.#append(writer, true);
+        return;
+      case 'burst':
+        for (let count = 2 + choices.below(LANE.detail, BURST_MAX); count > 0; count--) {
+          this.#append(writer, choices.chance(LANE.detail, 100));
+        }
+        return;
+      case 'flush':
+        this.#flush(writer);
+        return;
+      case 'append-abortable':
+        this.#append(writer, choices.chance(LANE.detail, 100), new AbortController());
+        return;
+      case 'abort':
+        this.#abort();
+        return;
+      case 'read':
+        this.#read();
+        return;
+      case 'idle':
+        this.#idleUntil = this.#environment.step + choices.below(LANE.detail, IDLE_STEPS_MAX);
+        return;
+      case 'close':
+        this.#close(writer);
+        return;
+    }
+  }
+
+  drained(): void {
+    for (const outcome of this.#outcomes.splice(0)) outcome();
+    if (this.#phase.kind === 'serving') this.#checkMemory(this.#phase.writer);
+    if (this.#phase.kind === 'ending' && this.#open === 0) {
+      this.#checkNothingLeft(this.#phase.what);
+      this.#phase = { kind: 'over' };
+    }
+  }
+
+  windDown(): boolean {
+    if (this.#phase.kind === 'serving') {
+      this.#actionsLeft = 0;
+      this.#close(this.#phase.writer);
+      return true;
+    }
+    return false;
+  }
+
+  crashed(kind: CrashKind): void {
+    this.#outcomes.length = 0;
+    this.#phase = { kind: 'over' };
+    this.oracle.crashed(kind === 'kill');
+    this.#environment.note('world', 0, () => {
+      const size = this.#environment.disk.file(LOG_PATH)?.size;
+      const left = size === undefined ? 'no log is left' : `the log has ${String(size)} bytes`;
+      return `${kind === 'kill' ? 'the process is killed' : 'the power is cut'}; ${left}`;
+    });
+  }
+
+  between(): void {
+    drawDamage(this.#environment, this.oracle, LOG_PATH);
+  }
+
+  mayCrash(): boolean {
+    return !this.oracle.isDamaged;
+  }
+
+  #say(text: () => string): void {
+    this.#environment.note('caller', 0, text);
+  }
+
+  #later<T>(promise: Promise<T>, done: (value: T) => void, failed: (error: unknown) => void): void {
+    const driver = this.#driver;
+    this.#open += 1;
+    const settle = (outcome: Outcome): void => {
+      if (driver?.dead === true || driver !== this.#driver) return;
+      this.#outcomes.push(() => {
+        this.#open -= 1;
+        outcome();
+      });
+    };
+    promise.then(
+      (value) => {
+        settle(() => {
+          done(value);
+        });
+      },
+      (error: unknown) => {
+        settle(() => {
+          failed(error);
+        });
+      },
+    );
+  }
+
+  #openLog(driver: SimDriver): void {
+    const { isDamaged } = this.oracle;
+    this.#environment.faultsOn = !isDamaged && this.#openFailures < OPEN_FAILURES_MAX;
+    this.#phase = { kind: 'opening' };
+    const recovery = this.#trimAllowed ? 'trim' : 'strict';
+    const options: UringWalOptions = { ...this.#workload.options, driver, recovery };
+    this.#say(() => `open the log${this.#trimAllowed ? ' with recovery: trim' : ''}`);
+    this.#later(
+      UringWalWriter.open(LOG_PATH, options),
+      (writer) => {
+        this.#opened(writer);
+      },
+      (error) => {
+        this.#openFailed(error);
+      },
+    );
+  }
+
+  #opened(writer: UringWalWriter): void {
+    const { recovery } = writer;
+    this.#environment.mix(recovery.bytes);
+    this.#environment.note('verdict', 0, () => {
+      const kept = `${String(recovery.records)} records, ${String(recovery.bytes)} bytes`;
+      return `open: the log ended ${recovery.end.kind} (${recovery.end.reason}); ${kept} kept`;
+    });
+    this.#phase = { kind: 'serving', writer };
+    this.#openFailures = 0;
+    this.#trimAllowed = false;
+    this.#environment.faultsOn = true;
+    this.oracle.recovered(recovery);
+  }
+
+  #openFailed(error: unknown): void {
+    this.#checkError('open', error);
+    this.#environment.note('verdict', 0, () => `open failed: ${String(error)}`);
+    this.#openFailures += 1;
+    if (error instanceof WalError && error.code === 'ERR_WAL_CORRUPT') {
+      this.oracle.refusedAsCorrupt();
+      this.#trimAllowed = true;
+    }
+    this.#phase = { kind: 'ending', what: 'a failed open' };
+  }
+
+  #append(writer: UringWalWriter, sync: boolean, abort?: AbortController): void {
+    const { choices, step } = this.#environment;
+    const { model } = this.oracle;
+    const plain = drawEntry(choices, model.nextSequence(), this.#workload.huge);
+    const wantsSync = sync || this.#workload.options.sync === true;
+    const entry = model.submit(plain, wantsSync, this.#life, step);
+    this.#largestRecord = Math.max(this.#largestRecord, entry.bytes.length);
+    this.#say(() => `append ${describe(entry)}${wantsSync ? ', sync' : ''}`);
+    if (abort !== undefined) this.#aborts.push(abort);
+    // The caller's own bytes may change as soon as append has returned.
+    const key = plain.key.slice();
+    const value = plain.value.slice();
+    const wal =
+      plain.type === 'put'
+        ? WalEntry.put(plain.sequence, key, value)
+        : WalEntry.delete(plain.sequence, key);
+    const promise = writer.append(wal, {
+      sync: wantsSync,
+      ...(abort === undefined ? {} : { signal: abort.signal }),
+    });
+    key.fill(0xee);
+    value.fill(0xee);
+    this.#later(
+      promise,
+      (position) => {
+        this.#environment.mix(position.offset + 1);
+        this.#say(() => `${describe(entry)} acknowledged${wantsSync ? ' as durable' : ''}`);
+        this.oracle.acknowledged(entry, position);
+      },
+      (error) => {
+        this.#rejected(entry, error);
+      },
+    );
+  }
+
+  #rejected(entry: ModelEntry, error: unknown): void {
+    this.#environment.mix(11);
+    this.#say(() => `${describe(entry)} rejected: ${String(error)}`);
+    if (error !== ABORTED) this.#checkError('append', error);
+    const code = (error as { code?: unknown }).code;
+    this.oracle.rejected(entry, typeof code === 'string' ? code : undefined);
+  }
+
+  #flush(writer: UringWalWriter): void {
+    const count = this.oracle.model.entries.length;
+    if (this.#open > 0) this.#environment.fire('flush-mid-batch');
+    this.#say(() => 'flush');
+    this.#later(
+      writer.flush(),
+      () => {
+        this.#say(() => 'flush resolved');
+        this.oracle.flushed(count, this.#life);
+      },
+      (error) => {
+        this.#say(() => `flush rejected: ${String(error)}`);
+        this.#checkError('flush', error);
+      },
+    );
+  }
+
+  #abort(): void {
+    const last = this.#aborts.pop();
+    if (last === undefined) return;
+    this.#environment.fire('abort');
+    last.abort(ABORTED);
+  }
+
+  #read(): void {
+    const driver = this.#driver;
+    if (driver === undefined) return;
+    const readBack: ReadBack = {
+      startedAt: this.#environment.step,
+      records: [],
+      reader: undefined,
+    };
+    const known = this.oracle.model.entries.filter(
+      ({ state }) => state === 'written' || state === 'durable',
+    );
+    this.#say(() => 'read the log');
+    this.#later<WalReader | undefined>(
+      readLog(LOG_PATH, driver, readBack),
+      () => {
+        checkReadBack(this.#environment, this.oracle.model, readBack, known);
+      },
+      (error) => {
+        this.#checkError('read', error);
+      },
+    );
+  }
+
+  #close(writer: UringWalWriter): void {
+    if (this.#phase.kind === 'serving' && this.#open > 0) this.#environment.fire('close-mid-batch');
+    this.#phase = { kind: 'closing', writer };
+    this.#say(() => 'close');
+    this.#later(
+      writer.close(),
+      () => {
+        this.oracle.closed(this.#life);
+        this.#phase = { kind: 'ending', what: 'close' };
+      },
+      (error) => {
+        this.#say(() => `close rejected: ${String(error)}`);
+        this.#checkError('close', error);
+        this.#phase = { kind: 'ending', what: 'close' };
+      },
+    );
+  }
+
+  #checkNothingLeft(what: string): void {
+    const driver = this.#driver;
+    if (driver === undefined) return;
+    const left = [
+      [driver.openFiles.size, 'open files'],
+      [driver.locksHeld, 'locks'],
+      [driver.timers, 'timers'],
+      [driver.operations.list.length, 'operations in flight'],
+      [this.#open, 'open promises'],
+    ] as const;
+    const found = left.filter(([count]) => count > 0);
+    this.#environment.checks.that(found.length === 0, 'everything-settles', () => {
+      const list = found.map(([count, name]) => `${String(count)} ${name}`).join(', ');
+      return `${what} left ${list} behind`;
+    });
+  }
+
+  #checkMemory(writer: UringWalWriter): void {
+    const { queuedBytes, queuedRecords, queuedBytesPeak } = writer.stats();
+    const { queueBytesMax, channelCapacity } = writer.options;
+    const bound = Math.max(queueBytesMax, this.#largestRecord);
+    const isBounded =
+      queuedBytes <= bound && queuedBytesPeak <= bound && queuedRecords <= channelCapacity;
+    this.#environment.checks.that(
+      isBounded && queuedRecords <= this.#open,
+      'memory-bounded',
+      () =>
+        `${String(queuedRecords)} records with ${String(queuedBytes)} bytes are queued (peak ` +
+        `${String(queuedBytesPeak)}); allowed are ${String(channelCapacity)} and ${String(bound)}`,
+    );
+  }
+
+  #checkError(what: string, error: unknown): void {
+    this.#environment.checks.that(error instanceof WalError, 'everything-settles', () => {
+      return `${what} rejected with what is no WalError: ${String(error)}`;
+    });
+    const code = error instanceof WalError ? error.code : '';
+    const failedSync = code === 'ERR_WAL_SYNC' || code === 'ERR_WAL_POISONED';
+    if (failedSync) this.oracle.writebackFailed();
+  }
+}
