@@ -2,11 +2,8 @@
 // words, or undefined; the details are on the terminal by then.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-
-const ADDON = 'native/build/Release/uring_wal.node';
-const ADDON_BUILD = 'native/build.mjs';
 
 /** Runs a script under this Node, on this terminal; returns its exit code. */
 export function runNode(script, args, environment = {}) {
@@ -18,11 +15,9 @@ export function runNode(script, args, environment = {}) {
   return child.status ?? 1;
 }
 
-export function buildAddonIfStale() {
-  if (!existsSync(ADDON_BUILD)) return undefined;
-  const sources = filesIn('native').filter((file) => /\.(cc|h|gyp|mjs)$/.test(file));
-  if (!isOlder(ADDON, sources)) return undefined;
-  return runNode(ADDON_BUILD, []) === 0 ? undefined : 'the native addon does not build';
+/** Knows by itself whether there is anything to do. */
+export function buildAddon() {
+  return runNode('native/build.mjs', []) === 0 ? undefined : 'the native addon does not build';
 }
 
 export function buildTypeScript() {
@@ -39,12 +34,6 @@ function removeStale() {
     if (existsSync(`${stem.slice('dist/'.length)}.ts`)) continue;
     for (const ending of ['.js', '.js.map', '.d.ts']) rmSync(`${stem}${ending}`, { force: true });
   }
-}
-
-function isOlder(artefact, sources) {
-  if (!existsSync(artefact)) return true;
-  const built = statSync(artefact).mtimeMs;
-  return sources.some((source) => statSync(source).mtimeMs > built);
 }
 
 /** Every file below a folder, its build output aside, as paths that start with the folder. */

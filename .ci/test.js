@@ -9,7 +9,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildAddonIfStale, buildTypeScript, runNode } from './build.js';
+import { buildAddon, buildTypeScript, runNode } from './build.js';
 import { reportCoverage } from './coverage.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'uring-wal-test-'));
@@ -21,7 +21,7 @@ try {
 
 function main(args) {
   const whole = args.length === 0;
-  const problems = [buildAddonIfStale(), buildTypeScript()];
+  const problems = [buildAddon(), buildTypeScript()];
   const tally = runTests(args, whole);
   problems.push(tally.problem);
   if (whole) problems.push(reportCoverage(join(scratch, 'coverage')), unexplained(tally));
