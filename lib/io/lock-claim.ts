@@ -18,7 +18,7 @@ import { basename, dirname, join } from 'node:path';
 
 import { type Life, lifeOf, type LockHolder, parseHolder } from './lock-holder.js';
 
-/** What the protocol needs of the system beyond node:fs; tests replace it. */
+/** What the protocol needs beyond node:fs; tests replace it. */
 export interface LockSystem {
   /**
    * Tries flock(2), exclusive and without waiting, on a descriptor that keeps it until closed:
@@ -28,6 +28,8 @@ export interface LockSystem {
   readonly tryFlock: ((fd: number) => boolean) | undefined;
   /** link(2). Throws EEXIST when `to` is there. */
   readonly link: (from: string, to: string) => void;
+  /** How long to wait before refusing, by the holder's life, in milliseconds. */
+  readonly patienceMs: Readonly<Record<Life, number>>;
 }
 
 /** A written and synced lock record, ready to be linked. */

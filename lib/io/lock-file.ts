@@ -19,12 +19,13 @@ import {
 import { nativeFlock } from './lock-flock.js';
 import { describeSelf } from './lock-holder.js';
 
+const RETRY_MS = 10;
+
 /**
- * How long to wait before refusing, by the holder's life, in milliseconds. A live one may be on its
- * way out; a dead one may leave its flock to the kernel for a moment (axboe/liburing#1627).
+ * A live holder may be on its way out; a dead one may leave its flock to the kernel for a moment
+ * (axboe/liburing#1627); of an unknown one, the record may still be on its way into the file.
  */
 const PATIENCE_MS = { alive: 100, dying: 2000, gone: 2000, unknown: 500 } as const;
-const RETRY_MS = 10;
 
 /** How often the lock may change under our eyes before that is taken for a fault. */
 const PLACEMENTS_MAX = 1000;
@@ -39,8 +40,14 @@ const held = new Map<string, { readonly since: string }>();
  */
 export async function acquireLock(
   path: string,
-  system: LockSystem = { tryFlock: nativeFlock(), link: fs.linkSync },
+  replaced: Partial<LockSystem> = {},
 ): Promise<IoLock> {
+  const system = {
+    tryFlock: nativeFlock(),
+    link: fs.linkSync,
+    patienceMs: PATIENCE_MS,
+    ...replaced,
+  };
   const log = await canonicalPath(path);
   const other = heldHere(log);
   if (other !== undefined) {
@@ -140,7 +147,8 @@ async function placeWithPatience(
     if (placement.kind === 'placed') return contested;
     if (placement.kind === 'refused') {
       const waited = clock.now() - start;
-      if (waited >= PATIENCE_MS[placement.refusal.life]) throw refused(log, placement.refusal);
+      if (waited >= system.patienceMs[placement.refusal.life])
+        throw refused(log, placement.refusal);
       await new Promise<void>((resolve) => clock.delay(RETRY_MS, resolve));
     }
   }
