@@ -4,6 +4,8 @@
 /** Where a record stands: what `append` resolves to. */
 export interface WalPosition {
   readonly sequence: bigint;
+  /** Number of the file, where the log has several. */
+  readonly segment?: number;
   /** Offset of the record in the file, in bytes. */
   readonly offset: number;
   /** Size of the record, in bytes. */

@@ -13,6 +13,7 @@ import * as failure from './failure.js';
 import type { IoDriver, IoFile } from './io/driver.js';
 import type { ResolvedOptions } from './options.js';
 import type { RecordFields } from './record.js';
+import { SequenceTrail } from './sequence-trail.js';
 import type { LaneCounters, LaneStart } from './write-lane.js';
 import { WriteLane } from './write-lane.js';
 import { isWriteHalf } from './write-fully.js';
@@ -46,18 +47,36 @@ export interface CommitCounters extends Readonly<LaneCounters> {
   readonly trims: number;
 }
 
+/** Where a pipeline starts: the end of the recovered log. */
+export interface CommitStart extends LaneStart {
+  /** Last sequence in the log so far. */
+  readonly lastSequence: bigint | undefined;
+  /** Number of the file, where the log has several: told with each position. */
+  readonly segment?: number;
+}
+
+const NO_HOOKS: CommitHooks = {
+  onAcknowledged: () => undefined,
+  onRejected: () => undefined,
+  onRoom: () => undefined,
+  onFailure: () => undefined,
+};
+
 /** Owns what is between an append and the driver. */
 export class CommitPipeline {
   readonly #driver: IoDriver;
   readonly #file: IoFile;
-  readonly #hooks: CommitHooks;
+  readonly #segment: number | undefined;
   readonly #lane: WriteLane;
   readonly #zeros: ZeroAhead;
   /** Appends that resolve when written, and those (and flushes) that resolve when durable. */
   readonly #written = new AckQueue();
   readonly #durable = new AckQueue();
+  readonly #trail: SequenceTrail;
+  #hooks: CommitHooks = NO_HOOKS;
   #state: State = { kind: 'serving' };
   #durableEnd: number;
+  #durableSequence: bigint | undefined;
   /** End of the last record that was acknowledged: whole in the file for certain. */
   #wholeEnd: number;
   #isSyncing = false;
@@ -71,9 +90,8 @@ export class CommitPipeline {
   constructor(
     driver: IoDriver,
     file: IoFile,
-    options: ResolvedOptions,
-    start: LaneStart,
-    hooks: CommitHooks,
+    options: Pick<ResolvedOptions, 'batchSize' | 'preallocateBytes'>,
+    start: CommitStart,
   ) {
     const { position } = start;
     const onEvent = (): void => {
@@ -81,11 +99,16 @@ export class CommitPipeline {
     };
     this.#driver = driver;
     this.#file = file;
-    this.#hooks = hooks;
+    this.#segment = start.segment;
+    this.#trail = new SequenceTrail(start.lastSequence);
+    this.#durableSequence = start.lastSequence;
     this.#lane = new WriteLane(driver, file, options.batchSize, start, {
       mayDsync: (batch, isChain) => this.#mayDsync(batch, isChain),
       onWritten: (batch) => {
-        if (batch.job.dsync && this.#durableEnd === batch.start) this.#durableEnd = batch.end;
+        this.#trail.passTo(batch.end);
+        if (!batch.job.dsync || this.#durableEnd !== batch.start) return;
+        this.#durableEnd = batch.end;
+        this.#durableSequence = this.#trail.passed;
       },
       onEvent,
     });
@@ -111,6 +134,16 @@ export class CommitPipeline {
     return this.#durableEnd;
   }
 
+  /** Last sequence of the last record that is written; undefined while there is none. */
+  get writtenSequence(): bigint | undefined {
+    return this.#trail.passed;
+  }
+
+  /** The same, durable. */
+  get durableSequence(): bigint | undefined {
+    return this.#durableSequence;
+  }
+
   get counters(): CommitCounters {
     return { ...this.#lane.counters, syncs: this.#syncs, trims: this.#trims };
   }
@@ -125,17 +158,27 @@ export class CommitPipeline {
     return this.#state.kind === 'poisoned' ? this.#state.cause : undefined;
   }
 
+  /** Names the owner; before the first append. */
+  attach(hooks: CommitHooks): void {
+    this.#hooks = hooks;
+  }
+
   /** Takes a record into the open batch. Its promise settles with the watermark. */
   append(
     record: RecordFields | Uint8Array,
     sequence: bigint,
+    lastSequence: bigint,
     length: number,
     sync: boolean,
     resolve: (position: WalPosition) => void,
     reject: (error: Error) => void,
   ): void {
     const offset = this.#lane.add(record, length);
-    (sync ? this.#durable : this.#written).push({ sequence, offset, length }, resolve, reject);
+    const segment = this.#segment;
+    const position =
+      segment === undefined ? { sequence, offset, length } : { sequence, segment, offset, length };
+    (sync ? this.#durable : this.#written).push(position, resolve, reject);
+    this.#trail.push(offset + length, lastSequence);
     if (this.#lane.hasFull && this.#state.kind === 'serving') {
       this.#lane.submit('full', this.#zeros.limit);
     }
@@ -156,7 +199,10 @@ export class CommitPipeline {
   /** Resolves when nothing is queued or in flight any more. */
   drain(): Promise<void> {
     return new Promise((resolve) => {
-      this.#onIdle = resolve;
+      this.#onIdle = () => {
+        this.#onIdle = undefined;
+        resolve();
+      };
       this.#onEvent();
     });
   }
@@ -170,6 +216,12 @@ export class CommitPipeline {
     if (isLonger) await failure.trimLog(this.#file, end);
     else await this.#file.sync();
     this.#durableEnd = end;
+    this.#durableSequence = this.#trail.passed;
+  }
+
+  /** A failure outside left the disk's state unknown. */
+  poisonBy(cause: WalError): void {
+    this.#poison(cause);
   }
 
   /** Gives the memory back. */
@@ -251,12 +303,16 @@ export class CommitPipeline {
   async #sync(): Promise<void> {
     const { writtenEnd } = this.#lane;
     const zerosWritten = this.#zeros.written;
+    const { passed } = this.#trail;
     this.#isSyncing = true;
     this.#syncGoal = undefined;
     this.#syncs++;
     try {
       await this.#file.sync();
-      this.#durableEnd = Math.max(this.#durableEnd, writtenEnd);
+      if (writtenEnd > this.#durableEnd) {
+        this.#durableEnd = writtenEnd;
+        this.#durableSequence = passed;
+      }
       this.#zeros.onSynced(zerosWritten);
     } catch (error) {
       this.#poison(failure.syncFailed(this.#file.path, error));
@@ -328,6 +384,9 @@ export class CommitPipeline {
   }
 
   #restartAt(position: number, carry: Uint8Array): void {
+    this.#trail.passTo(position);
+    this.#trail.drop();
+    this.#durableSequence = this.#trail.passed;
     this.#lane.restart({ position, carry });
     this.#zeros.reset(position);
     this.#durableEnd = position;

@@ -54,6 +54,11 @@ export class WalEntry {
     return new WalEntry(toSequence(sequence), 'delete', toBytes(key, 'key'), EMPTY);
   }
 
+  /** The same as `sequence`: an entry is one record. */
+  get lastSequence(): bigint {
+    return this.sequence;
+  }
+
   /** Size of the entry's record, in bytes. */
   get encodedLength(): number {
     return record.recordBytes(this.key.length, this.value.length);

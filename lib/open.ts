@@ -10,7 +10,7 @@ import type { ResolvedOptions, UringWalOptions } from './options.js';
 import { resolveOptions } from './options.js';
 import type { WalRecovery } from './recovery.js';
 import { recoverFile } from './recovery.js';
-import type { LaneStart } from './write-lane.js';
+import type { CommitStart } from './commit.js';
 
 /** What {@link openLog} hands over. */
 export interface OpenLog {
@@ -19,7 +19,7 @@ export interface OpenLog {
   readonly lock: IoLock;
   readonly file: IoFile;
   readonly recovery: WalRecovery;
-  readonly start: LaneStart;
+  readonly start: CommitStart;
   readonly options: ResolvedOptions;
 }
 
@@ -58,7 +58,15 @@ async function openSteps(
   const recovery = await recoverFile(driver, file, options.recovery);
   const position = recovery.bytes;
   const carry = isDirect(file) ? await readCarry(driver, file, position) : new Uint8Array(0);
-  return { driver, ownsDriver, lock, file, recovery, start: { position, carry }, options };
+  return {
+    driver,
+    ownsDriver,
+    lock,
+    file,
+    recovery,
+    start: { position, carry, lastSequence: recovery.lastSequence },
+    options,
+  };
 }
 
 function isDirect(file: IoFile): boolean {

@@ -45,6 +45,11 @@ export interface RecordFields {
   readonly value: Uint8Array;
 }
 
+/** Whether a record can be of this type. */
+export function isKnownType(type: number): boolean {
+  return type === TYPE_PUT || type === TYPE_DELETE;
+}
+
 /** Size on disk, in bytes, of a record with such a key and value. */
 export function recordBytes(keyLength: number, valueLength: number): number {
   return RECORD_BYTES_MIN + keyLength + valueLength;
@@ -190,7 +195,7 @@ function checkRecord(bytes: Uint8Array, view: DataView, at: number, end: number)
   if (view.getUint32(at + AT_MAGIC, true) !== MAGIC) return STOP.BAD_MAGIC;
   if (there < AT_KEY_LENGTH) return STOP.NEED_MORE;
   const type = view.getUint8(at + AT_TYPE);
-  if (type !== TYPE_PUT && type !== TYPE_DELETE) return STOP.BAD_TYPE;
+  if (!isKnownType(type)) return STOP.BAD_TYPE;
   if (there < AT_KEY) return STOP.NEED_MORE;
   const keyLength = view.getUint32(at + AT_KEY_LENGTH, true);
   if (LENGTH_OVERHEAD + keyLength > len) return STOP.LENGTH_MISMATCH;

@@ -50,6 +50,8 @@ export async function recoverFile(
   file: IoFile,
   mode: RecoveryMode,
 ): Promise<WalRecovery> {
+  // Clean pages left by a failed sync can differ from the disk, for this scan and for later readers.
+  await file.dropCache();
   const size = await file.size();
   const window = new FileWindow(driver, file, { size, pastCache: true });
   try {
@@ -61,7 +63,6 @@ export async function recoverFile(
     if (size > end.offset) await file.truncate(end.offset);
     await file.sync();
     await driver.syncDirectory(dirname(file.path));
-    await file.dropCache();
     return {
       created: file.created,
       records: tally.records,

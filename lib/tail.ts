@@ -106,7 +106,7 @@ async function findFollower(
 }
 
 /**
- * Where the record at `offset` says it ends. When its length fields agree, records nested in its
+ * Where the record at `offset` says it ends. When its header is whole and its length fields agree, records nested in its
  * key or value are no followers, and the search starts there, or nowhere beyond the file.
  */
 async function claimedEnds(
@@ -121,14 +121,15 @@ async function claimedEnds(
   const keyLength = viewOf(window).getUint32(index + record.AT_KEY_LENGTH, true);
   const byLen = offset + record.LENGTH_FIELD + len;
   const valueLengthAt = offset + record.AT_KEY + keyLength;
+  const isHeader = hasHeader(window, index);
   if (valueLengthAt + 4 > size) {
-    const agreed = record.LENGTH_OVERHEAD + keyLength <= len;
+    const agreed = isHeader && record.LENGTH_OVERHEAD + keyLength <= len;
     return { agreed, ends: agreed ? [] : [byLen].filter(isInside) };
   }
   const valueIndex = await window.load(valueLengthAt, 4);
   const valueLength = viewOf(window).getUint32(valueIndex, true);
   const byFields = offset + record.recordBytes(keyLength, valueLength);
-  if (byLen === byFields) return { agreed: true, ends: [byLen].filter(isInside) };
+  if (byLen === byFields) return { agreed: isHeader, ends: [byLen].filter(isInside) };
   return { agreed: false, ends: [byLen, byFields].filter(isInside) };
 }
 
@@ -166,14 +167,19 @@ async function isRecord(window: FileWindow, offset: number, budget: Budget): Pro
   const length = record.LENGTH_FIELD + viewOf(window).getUint32(index, true);
   const keyLength = viewOf(window).getUint32(index + record.AT_KEY_LENGTH, true);
   if (offset + length > size || record.RECORD_BYTES_MIN + keyLength > length) return false;
-  if (viewOf(window).getUint32(index + record.AT_MAGIC, true) !== record.MAGIC) return false;
-  const type = viewOf(window).getUint8(index + record.AT_TYPE);
-  if (type !== record.TYPE_PUT && type !== record.TYPE_DELETE) return false;
+  if (!hasHeader(window, index)) return false;
   budget.bytes -= length;
   if (budget.bytes < 0) return false;
   const table = new Uint32Array(record.TABLE_HEADER + record.TABLE_STRIDE);
   const start = await window.load(offset, length);
   return record.scanRecords(window.bytes, start, start + length, table) === 1;
+}
+
+/** Whether the right magic and a known type stand in the header at `index`. */
+function hasHeader(window: FileWindow, index: number): boolean {
+  const view = viewOf(window);
+  if (view.getUint32(index + record.AT_MAGIC, true) !== record.MAGIC) return false;
+  return record.isKnownType(view.getUint8(index + record.AT_TYPE));
 }
 
 function viewOf(window: FileWindow): DataView {

@@ -2,13 +2,15 @@
 // holds a copy of its record, so its owner may reuse the buffers at once.
 
 import type { WalPosition } from './ack-queue.js';
+import type { Item } from './appender.js';
 
 /** An append that waits. */
 export interface WaitingAppend {
   readonly kind: 'append';
   /** The record, encoded but for its checksum. */
   readonly record: Uint8Array;
-  readonly sequence: bigint;
+  /** Its numbers; its bytes are in `record`. */
+  readonly item: Item;
   readonly sync: boolean;
   readonly resolve: (position: WalPosition) => void;
   readonly reject: (error: Error) => void;

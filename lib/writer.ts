@@ -6,18 +6,18 @@
 // write-fully.ts) → the driver writes (and syncs) → the watermark moves, the promise resolves.
 
 import type { WalPosition } from './ack-queue.js';
+import type { AppenderStats } from './appender.js';
+import { Appender } from './appender.js';
+import { runAll, sealFile } from './close.js';
+import type { CommitCounters } from './commit.js';
 import { CommitPipeline } from './commit.js';
 import { WalEntry } from './entry.js';
 import { WalError } from './errors.js';
-import { closeFailed, poisoned } from './failure.js';
 import type { IoDriverName } from './io/driver.js';
 import type { OpenLog } from './open.js';
 import { openLog } from './open.js';
 import type { ResolvedOptions, UringWalOptions } from './options.js';
-import { encodeUnsealed } from './record.js';
 import type { WalRecovery } from './recovery.js';
-import type { Waiter } from './waiters.js';
-import { WaitingLine } from './waiters.js';
 
 /** Options of one append. */
 export interface AppendOptions {
@@ -37,24 +37,11 @@ export interface WriterDriver {
 }
 
 /** What a writer has done since it was opened, and what is under way. */
-export interface WriterStats {
-  readonly appends: number;
-  readonly acknowledged: number;
-  readonly rejected: number;
-  readonly queuedRecords: number;
-  readonly queuedBytes: number;
-  readonly queuedBytesPeak: number;
-  readonly waiting: number;
+export interface WriterStats extends AppenderStats, CommitCounters {
   /** Offset behind the last record taken, in bytes. */
   readonly end: number;
   readonly writtenEnd: number;
   readonly durableEnd: number;
-  readonly batches: number;
-  readonly bytesWritten: number;
-  readonly resubmits: number;
-  readonly syncs: number;
-  readonly dsyncWrites: number;
-  readonly trims: number;
 }
 
 /**
@@ -74,16 +61,8 @@ export class UringWalWriter {
   /** What opening found in the file. */
   readonly recovery: WalRecovery;
   readonly #log: OpenLog;
-  readonly #pipeline: CommitPipeline;
-  readonly #line = new WaitingLine();
-  #queuedRecords = 0;
-  #queuedBytes = 0;
-  #queuedBytesPeak = 0;
-  #appends = 0;
-  #acknowledged = 0;
-  #rejected = 0;
+  readonly #appender: Appender;
   #closing: Promise<void> | undefined;
-  #drained: (() => void) | undefined;
 
   private constructor(log: OpenLog) {
     this.#log = log;
@@ -97,23 +76,11 @@ export class UringWalWriter {
       directIo: direct !== undefined && 'blockBytes' in direct,
       directIoRefused: direct !== undefined && 'refused' in direct ? direct.refused : undefined,
     };
-    this.#pipeline = new CommitPipeline(log.driver, log.file, log.options, log.start, {
-      onAcknowledged: (length) => {
-        this.#acknowledged++;
-        this.#leaveQueue(length);
-      },
-      onRejected: (length) => {
-        this.#rejected++;
-        this.#leaveQueue(length);
-      },
-      onRoom: () => {
-        this.#admitWaiting();
-      },
-      onFailure: (error) => {
-        for (const waiter of this.#line.removeAll()) this.#rejectWaiter(waiter, error);
-        this.#checkDrained();
-      },
-    });
+    const pipeline = new CommitPipeline(log.driver, log.file, log.options, log.start);
+    this.#appender = new Appender(
+      { path: this.path, limits: log.options, sequencer: undefined, rotation: undefined },
+      pipeline,
+    );
   }
 
   /**
@@ -141,13 +108,8 @@ export class UringWalWriter {
     return new Promise((resolve, reject) => {
       const sync = options?.sync ?? this.options.sync;
       const length = this.#check(entry, options, sync);
-      this.#appends++;
-      if (this.#hasRoom(length)) {
-        this.#enterQueue(length);
-        this.#pipeline.append(entry, entry.sequence, length, sync, resolve, reject);
-      } else {
-        this.#wait(entry, length, sync, options?.signal, resolve, reject);
-      }
+      const signal = options?.signal;
+      this.#appender.append({ item: entry, length, sync, signal, resolve, reject });
     });
   }
 
@@ -159,8 +121,7 @@ export class UringWalWriter {
   flush(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#checkOpen();
-      if (this.#line.isEmpty && !this.#pipeline.isFailing) this.#pipeline.flush(resolve, reject);
-      else this.#line.add({ kind: 'flush', resolve, reject });
+      this.#appender.flush(resolve, reject);
     });
   }
 
@@ -180,19 +141,9 @@ export class UringWalWriter {
 
   /** Counters and watermarks, as of now. */
   stats(): WriterStats {
-    return {
-      appends: this.#appends,
-      acknowledged: this.#acknowledged,
-      rejected: this.#rejected,
-      queuedRecords: this.#queuedRecords,
-      queuedBytes: this.#queuedBytes,
-      queuedBytesPeak: this.#queuedBytesPeak,
-      waiting: this.#line.appends,
-      end: this.#pipeline.end,
-      writtenEnd: this.#pipeline.writtenEnd,
-      durableEnd: this.#pipeline.durableEnd,
-      ...this.#pipeline.counters,
-    };
+    const { pipeline, stats } = this.#appender;
+    const { end, writtenEnd, durableEnd, counters } = pipeline;
+    return { ...stats, end, writtenEnd, durableEnd, ...counters };
   }
 
   /** Misuse is told before anything is taken. Returns the record's size in bytes. */
@@ -221,127 +172,17 @@ export class UringWalWriter {
     if (this.#closing !== undefined) {
       throw new WalError('ERR_WAL_CLOSED', `'${this.path}' is closed`, { path: this.path });
     }
-    const { poison } = this.#pipeline;
-    if (poison !== undefined) throw poisoned(this.path, poison);
-  }
-
-  /** Nobody overtakes a waiter, and a record above the bound goes alone. */
-  #hasRoom(length: number): boolean {
-    if (!this.#line.isEmpty || this.#pipeline.isFailing) return false;
-    return this.#fits(length);
-  }
-
-  #fits(length: number): boolean {
-    if (this.#queuedRecords === 0) return true;
-    const { channelCapacity, queueBytesMax } = this.options;
-    return this.#queuedRecords < channelCapacity && this.#queuedBytes + length <= queueBytesMax;
-  }
-
-  #enterQueue(length: number): void {
-    this.#queuedRecords++;
-    this.#queuedBytes += length;
-    if (this.#queuedBytes > this.#queuedBytesPeak) this.#queuedBytesPeak = this.#queuedBytes;
-  }
-
-  #wait(
-    entry: WalEntry,
-    length: number,
-    sync: boolean,
-    signal: AbortSignal | undefined,
-    resolve: (position: WalPosition) => void,
-    reject: (error: Error) => void,
-  ): void {
-    if (this.#line.appends >= this.options.waitersMax) {
-      this.#rejected++;
-      const { waitersMax } = this.options;
-      throw new WalError(
-        'ERR_WAL_QUEUE_FULL',
-        `${String(waitersMax)} appends to '${this.path}' wait already: await some before the next, ` +
-          'or raise waitersMax',
-        { path: this.path, sequence: entry.sequence },
-      );
-    }
-    const record = new Uint8Array(length);
-    encodeUnsealed(record, new DataView(record.buffer), 0, entry);
-    const { sequence } = entry;
-    const stopListening = (): void => undefined;
-    const waiter: Waiter = {
-      kind: 'append',
-      record,
-      sequence,
-      sync,
-      resolve,
-      reject,
-      stopListening,
-    };
-    this.#line.add(waiter);
-    if (signal === undefined) return;
-    const onAbort = (): void => {
-      this.#line.remove(waiter);
-      this.#rejectWaiter(waiter, signal.reason);
-      this.#admitWaiting();
-    };
-    waiter.stopListening = () => {
-      signal.removeEventListener('abort', onAbort);
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-  }
-
-  #admitWaiting(): void {
-    while (!this.#pipeline.isFailing && this.#pipeline.poison === undefined) {
-      const { first } = this.#line;
-      if (first === undefined) break;
-      if (first.kind === 'append' && !this.#fits(first.record.length)) break;
-      this.#line.remove(first);
-      if (first.kind === 'flush') {
-        this.#pipeline.flush(first.resolve, first.reject);
-      } else {
-        const { record, sequence, sync, resolve, reject } = first;
-        this.#enterQueue(record.length);
-        this.#pipeline.append(record, sequence, record.length, sync, resolve, reject);
-      }
-    }
-    this.#checkDrained();
-  }
-
-  #leaveQueue(length: number): void {
-    this.#queuedRecords--;
-    this.#queuedBytes -= length;
-  }
-
-  #rejectWaiter(waiter: Waiter, reason: unknown): void {
-    if (waiter.kind === 'append') this.#rejected++;
-    // An abort's reason is whatever its owner chose.
-    waiter.reject(reason as Error);
-  }
-
-  #checkDrained(): void {
-    if (this.#line.isEmpty) this.#drained?.();
+    this.#appender.checkPoison();
   }
 
   async #close(): Promise<void> {
-    if (!this.#line.isEmpty) {
-      await new Promise<void>((resolve) => {
-        this.#drained = resolve;
-      });
-    }
-    await this.#pipeline.drain();
-    const failures: unknown[] = [];
-    const attempt = async (step: () => Promise<void>): Promise<void> => {
-      try {
-        await step();
-      } catch (error) {
-        failures.push(error);
-      }
-    };
-    const { poison } = this.#pipeline;
-    if (poison === undefined) await attempt(() => this.#pipeline.finish());
-    else failures.push(poisoned(this.path, poison));
-    this.#pipeline.release();
+    await this.#appender.drain();
     const { file, lock, driver, ownsDriver } = this.#log;
-    await attempt(() => file.close());
-    await attempt(() => lock.release());
-    if (ownsDriver) await attempt(() => driver.close());
-    if (failures.length > 0) throw closeFailed(this.path, failures[0]);
+    await runAll(this.path, [
+      () => sealFile(this.#appender.pipeline, this.path),
+      () => file.close(),
+      () => lock.release(),
+      ...(ownsDriver ? [() => driver.close()] : []),
+    ]);
   }
 }

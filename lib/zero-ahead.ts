@@ -8,7 +8,7 @@ import { writeFully, writeJob } from './write-fully.js';
 
 /** How much one write of zeros carries, in bytes. */
 const ZERO_WRITE_BYTES = 256 * 1024;
-/** Logs that have not grown this much since they were opened get no zeros ahead. */
+/** Logs that have not grown this much since they were opened (or by what is zeroed at a time) get none. */
 const GROWTH_MIN = 64 * 1024;
 /** Where a sync carries more than this on average, in bytes, a journal commit costs nothing by it. */
 const BYTES_PER_SYNC_MAX = 256 * 1024;
@@ -93,7 +93,8 @@ export class ZeroAhead {
     if (this.#bytesAhead === 0 || this.#flying !== undefined || this.wantsSync) return;
     if (end + this.#bytesAhead / 2 <= this.#written || end < this.#retryAt) return;
     const grown = end - this.#origin;
-    if (grown < GROWTH_MIN || grown > this.#syncs * BYTES_PER_SYNC_MAX) return;
+    if (grown < Math.min(GROWTH_MIN, this.#bytesAhead) || grown > this.#syncs * BYTES_PER_SYNC_MAX)
+      return;
     const from = Math.ceil(Math.max(end, this.#written) / BLOCK_BYTES) * BLOCK_BYTES;
     this.#flying = from;
     void this.#zero(from, from + Math.ceil(this.#bytesAhead / BLOCK_BYTES) * BLOCK_BYTES);

@@ -1,0 +1,332 @@
+// Bounds what is queued for a log, and lines up what comes beyond. One appender serves a log for
+// as long as it is open; a segmented log gives it a new pipeline at each rotation.
+
+import type { WalPosition } from './ack-queue.js';
+import type { CommitPipeline } from './commit.js';
+import { WalError } from './errors.js';
+import { poisoned } from './failure.js';
+import type { ResolvedOptions } from './options.js';
+import * as record from './record.js';
+import type { Waiter, WaitingAppend } from './waiters.js';
+import { WaitingLine } from './waiters.js';
+
+/** A record on its way into the log. */
+export interface Item extends record.RecordFields {
+  /** The last sequence that the record carries: its own, unless it is a batch. */
+  readonly lastSequence: bigint;
+}
+
+/** Gives sequences to items at their admission, where the log (not the caller) counts. */
+export interface Sequencer {
+  /** The next sequence; `count` of them are used. */
+  take(count: number): bigint;
+  /** What was given beyond the last record in the log is free again. */
+  reset(lastSequence: bigint | undefined): void;
+}
+
+/** What an append asks for. */
+export interface Request {
+  readonly item: Item;
+  /** Size of the record, in bytes. */
+  readonly length: number;
+  readonly sync: boolean;
+  readonly signal: AbortSignal | undefined;
+  readonly resolve: (position: WalPosition) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** How a log goes over to its next file. */
+export interface Rotation {
+  /** A file takes no record that would make it longer than this, in bytes, unless it is empty. */
+  readonly fileBytesMax: number;
+  /** Seals the file of `pipeline`, which is drained, and returns the pipeline of the next. */
+  rotate(pipeline: CommitPipeline): Promise<CommitPipeline>;
+}
+
+/** Counters and gauges of an appender. */
+export interface AppenderStats {
+  readonly appends: number;
+  readonly acknowledged: number;
+  readonly rejected: number;
+  readonly queuedRecords: number;
+  readonly queuedBytes: number;
+  readonly queuedBytesPeak: number;
+  readonly waiting: number;
+}
+
+/** What kind of log the appender serves. */
+export interface AppenderOptions {
+  readonly path: string;
+  readonly limits: Pick<ResolvedOptions, 'channelCapacity' | 'queueBytesMax' | 'waitersMax'>;
+  readonly sequencer: Sequencer | undefined;
+  readonly rotation: Rotation | undefined;
+}
+
+/** The queue in front of the commit pipeline. */
+export class Appender {
+  readonly #options: AppenderOptions;
+  readonly #line = new WaitingLine();
+  #pipeline: CommitPipeline;
+  #rotating: Promise<void> | undefined;
+  #queuedRecords = 0;
+  #queuedBytes = 0;
+  #queuedBytesPeak = 0;
+  #appends = 0;
+  #acknowledged = 0;
+  #rejected = 0;
+  #onLineEmpty: (() => void) | undefined;
+
+  constructor(options: AppenderOptions, pipeline: CommitPipeline) {
+    this.#options = options;
+    this.#pipeline = pipeline;
+    this.#adopt(pipeline);
+  }
+
+  /** The pipeline in use. */
+  get pipeline(): CommitPipeline {
+    return this.#pipeline;
+  }
+
+  get stats(): AppenderStats {
+    return {
+      appends: this.#appends,
+      acknowledged: this.#acknowledged,
+      rejected: this.#rejected,
+      queuedRecords: this.#queuedRecords,
+      queuedBytes: this.#queuedBytes,
+      queuedBytesPeak: this.#queuedBytesPeak,
+      waiting: this.#line.appends,
+    };
+  }
+
+  /** Throws what a poisoned log answers. */
+  checkPoison(): void {
+    const { poison } = this.#pipeline;
+    if (poison !== undefined) throw poisoned(this.#options.path, poison);
+  }
+
+  /** Queues a record, or lines it up. Throws `ERR_WAL_QUEUE_FULL`. */
+  append(request: Request): void {
+    this.#appends++;
+    const { length } = request;
+    if (this.#line.isEmpty && this.#isOpen && this.#fits(length) && this.#fileTakes(length)) {
+      const { item, sync, resolve, reject } = request;
+      this.#admit(item, item, length, sync, resolve, reject);
+      return;
+    }
+    this.#wait(request);
+    this.#admitWaiting();
+  }
+
+  /** Settles when every append before it is durable, those that wait included. */
+  flush(resolve: () => void, reject: (error: Error) => void): void {
+    if (this.#line.isEmpty && this.#isOpen) this.#pipeline.flush(resolve, reject);
+    else this.#line.add({ kind: 'flush', resolve, reject });
+  }
+
+  /** Goes over to the next file now. Rejects as the rotation does. */
+  async rotate(): Promise<void> {
+    while (this.#rotating !== undefined) await this.#rotating;
+    let failure: unknown;
+    this.#startRotation((error) => {
+      failure = error;
+    });
+    await this.#rotating;
+    if (failure !== undefined) throw failure as Error;
+  }
+
+  /** Settles everything that was taken. */
+  async drain(): Promise<void> {
+    if (!this.#line.isEmpty) {
+      await new Promise<void>((resolve) => {
+        this.#onLineEmpty = resolve;
+      });
+    }
+    await this.#rotating;
+    await this.#pipeline.drain();
+  }
+
+  #adopt(pipeline: CommitPipeline): void {
+    this.#pipeline = pipeline;
+    pipeline.attach({
+      onAcknowledged: (length) => {
+        this.#acknowledged++;
+        this.#leave(length);
+      },
+      onRejected: (length) => {
+        this.#rejected++;
+        this.#leave(length);
+      },
+      onRoom: () => {
+        this.#admitWaiting();
+      },
+      onFailure: (error) => {
+        this.#options.sequencer?.reset(pipeline.writtenSequence);
+        this.#rejectLine(error);
+      },
+    });
+  }
+
+  /** Nobody is let in while a failure or a rotation is under way. */
+  get #isOpen(): boolean {
+    return this.#rotating === undefined && !this.#pipeline.isFailing;
+  }
+
+  #fits(length: number): boolean {
+    if (this.#queuedRecords === 0) return true;
+    const { channelCapacity, queueBytesMax } = this.#options.limits;
+    return this.#queuedRecords < channelCapacity && this.#queuedBytes + length <= queueBytesMax;
+  }
+
+  #fileTakes(length: number): boolean {
+    const { rotation } = this.#options;
+    const { end } = this.#pipeline;
+    return rotation === undefined || end === 0 || end + length <= rotation.fileBytesMax;
+  }
+
+  /** `content` is what is written: the item's fields, or its record as it was encoded before. */
+  #admit(
+    item: Item,
+    content: record.RecordFields | Uint8Array,
+    length: number,
+    sync: boolean,
+    resolve: (position: WalPosition) => void,
+    reject: (error: Error) => void,
+  ): void {
+    const { sequencer } = this.#options;
+    let { sequence, lastSequence } = item;
+    let numbered = content;
+    if (sequencer !== undefined) {
+      const count = Number(lastSequence - sequence) + 1;
+      sequence = sequencer.take(count);
+      lastSequence = sequence + BigInt(count - 1);
+      numbered = renumber(content, sequence);
+    }
+    this.#pipeline.append(numbered, sequence, lastSequence, length, sync, resolve, reject);
+    this.#queuedRecords++;
+    this.#queuedBytes += length;
+    if (this.#queuedBytes > this.#queuedBytesPeak) this.#queuedBytesPeak = this.#queuedBytes;
+  }
+
+  #leave(length: number): void {
+    this.#queuedRecords--;
+    this.#queuedBytes -= length;
+  }
+
+  #wait(request: Request): void {
+    const { item, length, sync, signal, resolve, reject } = request;
+    const { waitersMax } = this.#options.limits;
+    const { path } = this.#options;
+    if (this.#line.appends >= waitersMax) {
+      this.#rejected++;
+      throw new WalError(
+        'ERR_WAL_QUEUE_FULL',
+        `${String(waitersMax)} appends to '${path}' wait already: await some before the next, ` +
+          'or raise waitersMax',
+        { path, sequence: item.sequence },
+      );
+    }
+    const bytes = new Uint8Array(length);
+    record.encodeUnsealed(bytes, new DataView(bytes.buffer), 0, item);
+    const stopListening = (): void => undefined;
+    const waiter: WaitingAppend = {
+      kind: 'append',
+      item: { ...item, key: NO_BYTES, value: NO_BYTES },
+      record: bytes,
+      sync,
+      resolve,
+      reject,
+      stopListening,
+    };
+    this.#line.add(waiter);
+    if (signal !== undefined) this.#listen(waiter, signal);
+  }
+
+  #listen(waiter: WaitingAppend, signal: AbortSignal): void {
+    const onAbort = (): void => {
+      this.#line.remove(waiter);
+      this.#rejectWaiter(waiter, signal.reason);
+      this.#admitWaiting();
+    };
+    waiter.stopListening = () => {
+      signal.removeEventListener('abort', onAbort);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+  }
+
+  #admitWaiting(): void {
+    while (this.#isOpen && this.#pipeline.poison === undefined) {
+      const { first } = this.#line;
+      if (first === undefined) break;
+      if (first.kind === 'flush') {
+        this.#line.remove(first);
+        this.#pipeline.flush(first.resolve, first.reject);
+        continue;
+      }
+      const { length } = first.record;
+      if (!this.#fits(length)) break;
+      if (!this.#fileTakes(length)) {
+        this.#startRotation(() => undefined);
+        break;
+      }
+      this.#line.remove(first);
+      this.#admitWaiter(first);
+    }
+    if (this.#line.isEmpty) this.#onLineEmpty?.();
+  }
+
+  #admitWaiter(waiter: WaitingAppend): void {
+    const { item, record: bytes, sync, resolve, reject } = waiter;
+    try {
+      this.#admit(item, bytes, bytes.length, sync, resolve, reject);
+    } catch (error) {
+      // Memory for the record could not be had: its caller's failure, nobody else's.
+      this.#rejectWaiter(waiter, error);
+    }
+  }
+
+  #startRotation(onError: (error: unknown) => void): void {
+    this.#rotating = this.#rotate().catch((error: unknown) => {
+      onError(error);
+      this.#rejectLine(error);
+    });
+    void this.#rotating.then(() => {
+      this.#rotating = undefined;
+      this.#admitWaiting();
+    });
+  }
+
+  async #rotate(): Promise<void> {
+    const { rotation } = this.#options;
+    if (rotation === undefined) return;
+    await this.#pipeline.drain();
+    this.checkPoison();
+    this.#adopt(await rotation.rotate(this.#pipeline));
+  }
+
+  #rejectLine(error: unknown): void {
+    for (const waiter of this.#line.removeAll()) this.#rejectWaiter(waiter, error);
+    this.#onLineEmpty?.();
+  }
+
+  #rejectWaiter(waiter: Waiter, reason: unknown): void {
+    if (waiter.kind === 'append') this.#rejected++;
+    // An abort's reason is whatever its owner chose.
+    waiter.reject(reason as Error);
+  }
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+/** The same record under the sequence it was given. */
+function renumber(
+  content: record.RecordFields | Uint8Array,
+  sequence: bigint,
+): record.RecordFields | Uint8Array {
+  if (content instanceof Uint8Array) {
+    new DataView(content.buffer).setBigUint64(record.AT_SEQUENCE, sequence, true);
+    return content;
+  }
+  const { typeByte, key, value } = content;
+  return { sequence, typeByte, key, value };
+}
