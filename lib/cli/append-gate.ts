@@ -1,12 +1,7 @@
 // Keeps the number of appends in flight within what the writer queues, and remembers the first
 // that failed.
 
-/** Where a record stands: what an append resolves to. */
-export interface RecordPlace {
-  readonly sequence: bigint;
-  readonly offset: number;
-  readonly length: number;
-}
+import type { WalPosition } from '../index.js';
 
 /** How much may be in flight at once. */
 export interface GateLimits {
@@ -56,10 +51,10 @@ export class AppendGate {
 
   /** Watches an append of `bytes`; `onPlaced` hears of its acknowledgement at once. */
   submit(
-    append: Promise<RecordPlace>,
+    append: Promise<WalPosition>,
     bytes: number,
     lineNumber: number,
-    onPlaced: (place: RecordPlace) => void,
+    onPlaced: (place: WalPosition) => void,
   ): void {
     this.#count += 1;
     this.#bytes += bytes;

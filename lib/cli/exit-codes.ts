@@ -2,6 +2,8 @@
 
 export const EXIT = {
   OK: 0,
+  /** demo: an acknowledged record is missing or differs. */
+  FAILED: 1,
   /** dump, verify: the log ends in a torn tail or a tear. */
   TORN: 1,
   /** dump, verify: a damaged record stands before whole ones. */
