@@ -5,7 +5,14 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 import { layersRule } from './.ci/layers.js';
 
-const TESTS = ['**/*.test.ts', 'lib/fixtures/**', 'lib/io/contract*.ts', 'lib/io/test-*.ts'];
+/** The same as TEST_SUPPORT in .ci/layers.js, and the `exclude` of .c8rc.json. */
+const TESTS = [
+  ...['**/*.test.ts', 'lib/fixtures/**', 'lib/test-tools/**'],
+  ...['lib/io/contract*.ts', 'lib/io/test-*.ts'],
+];
+
+/** What runs simulations, and may know the hour; the simulation itself may not. */
+const SIM_HOST = ['sim/cli*', 'sim/cli/**', 'sim/campaign*', 'sim/worker*', 'sim/progress*'];
 
 const TIME = 'Time comes from the driver: driver.now(), delay(), defer().';
 const CHANCE = 'Nothing here may depend on chance; take it as a parameter.';
@@ -83,6 +90,24 @@ export default defineConfig(
     rules: {
       'no-restricted-globals': ['error', ...WORLD_GLOBALS],
       'no-restricted-properties': ['error', ...WORLD_PROPERTIES],
+    },
+  },
+  {
+    // A seed is the whole story: the same choices give the same trace.
+    files: ['sim/**/*.ts'],
+    ignores: [...SIM_HOST, ...TESTS],
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        { name: 'Date', message: TIME },
+        { name: 'performance', message: TIME },
+        { name: 'crypto', message: CHANCE },
+      ],
+      'no-restricted-properties': [
+        'error',
+        { object: 'Math', property: 'random', message: CHANCE },
+        { object: 'process', property: 'hrtime', message: TIME },
+      ],
     },
   },
   {

@@ -53,7 +53,7 @@ const PURE_BUILTINS = {
 };
 
 /** Tests and what only they use may look anywhere in lib/. */
-const TEST_SUPPORT = [/\.test$/, /^fixtures\//, /^io\/contract(-|$)/, /^io\/test-/];
+const TEST_SUPPORT = [/\.test$/, /^(fixtures|test-tools)\//, /^io\/contract(-|$)/, /^io\/test-/];
 
 export const layersRule = {
   meta: {

@@ -72,6 +72,9 @@ describe('lint finds', () => {
     ['process.hrtime', PROPERTIES, WRITER, `export const t = process.hrtime();`],
     ['process.env', PROPERTIES, WRITER, `export const e = process.env;`],
     ['AbortSignal.timeout', PROPERTIES, WRITER, `export const s = AbortSignal.timeout(5);`],
+    ['chance in the simulator', PROPERTIES, SIM, `export const x = Math.random();`],
+    ['a clock in the simulator', GLOBALS, SIM, `export const t = performance.now();`],
+    ['a test tool in the product', LAYERS, WRITER, `export * from './test-tools/crash.js';`],
     ['any', '@typescript-eslint/no-explicit-any', PURE, `export let x: any;`],
     [
       'a non-null assertion',
