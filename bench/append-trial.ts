@@ -1,0 +1,137 @@
+// Measures appends: N async loops, each awaiting its own append, for a while. A first run warms up
+// (compilation, allocation, the page cache) and is thrown away.
+
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AppendLog, AppendTask, TrialResult } from './contender.js';
+import { payload } from './log-file.js';
+import { recordBytes } from './record.js';
+import { percentile } from './statistics.js';
+
+/** How long to warm up and to measure. */
+export interface Times {
+  readonly warmupMs: number;
+  readonly measureMs: number;
+}
+
+/** The clock is read about this often, not once per append: reading it costs as much as encoding. */
+const CHECK_MS = 1;
+/** Event-loop delay is sampled by a timer of this period, which its figures include. */
+const DELAY_RESOLUTION_MS = 1;
+/** From this many callers on the loop counts as saturated, and its delay is told. */
+const SATURATED_CALLERS_MIN = 64;
+
+interface Run {
+  readonly operations: number;
+  readonly seconds: number;
+  readonly cpuUs: number;
+  readonly latenciesUs: readonly number[];
+}
+
+export async function measureAppends(
+  log: AppendLog,
+  task: AppendTask,
+  times: Times,
+): Promise<TrialResult> {
+  const load = new Load(log, task);
+  await load.run(times.warmupMs);
+  if (task.durability === 'disk') await log.flush();
+  const histogram = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
+  const saturated = task.callers >= SATURATED_CALLERS_MIN;
+  if (saturated) histogram.enable();
+  const run = await load.run(times.measureMs);
+  // A loop that was starved until now records its one long delay here.
+  if (saturated) await delay(2 * DELAY_RESOLUTION_MS);
+  histogram.disable();
+  const late = Math.max(0, histogram.percentile(99) / 1e6 - DELAY_RESOLUTION_MS);
+  return {
+    operations: run.operations,
+    seconds: run.seconds,
+    bytes: run.operations * recordBytes(task.keyBytes, task.valueBytes),
+    p50Us: percentile(run.latenciesUs, 0.5),
+    p99Us: percentile(run.latenciesUs, 0.99),
+    cpuUs: run.cpuUs / run.operations,
+    rssBytes: process.resourceUsage().maxRSS * 1024,
+    ...(saturated && { loopDelayP99Ms: late }),
+    ...(log.note !== undefined && { note: log.note }),
+  };
+}
+
+/** The callers, and the counts they share. */
+class Load {
+  private readonly log: AppendLog;
+  private readonly task: AppendTask;
+  private readonly key: Uint8Array;
+  private readonly value: Uint8Array;
+  private sequence = 0;
+  private operations = 0;
+  private nextCheck = 1;
+  private stopped = false;
+  private startedMs = 0;
+  private endMs = 0;
+  private endCpu: NodeJS.CpuUsage = { user: 0, system: 0 };
+  private endOperations = 0;
+  private latenciesUs: number[] = [];
+
+  constructor(log: AppendLog, task: AppendTask) {
+    this.log = log;
+    this.task = task;
+    ({ key: this.key, value: this.value } = payload(task));
+  }
+
+  async run(ms: number): Promise<Run> {
+    this.operations = 0;
+    this.nextCheck = 1;
+    this.stopped = false;
+    this.latenciesUs = [];
+    const cpu = process.cpuUsage();
+    this.startedMs = performance.now();
+    const callers = [this.timedCaller(ms)];
+    while (callers.length < this.task.callers) callers.push(this.caller(ms));
+    await Promise.all(callers);
+    if (this.task.durability === 'disk') {
+      await this.log.flush();
+      this.mark();
+    }
+    const used = this.endCpu;
+    return {
+      operations: this.endOperations,
+      seconds: (this.endMs - this.startedMs) / 1000,
+      cpuUs: used.user - cpu.user + (used.system - cpu.system),
+      latenciesUs: this.latenciesUs,
+    };
+  }
+
+  private async caller(ms: number): Promise<void> {
+    while (!this.stopped) {
+      await this.log.append(++this.sequence, this.key, this.value);
+      if (++this.operations >= this.nextCheck) this.check(ms);
+    }
+  }
+
+  /** One caller stands for all in the latencies, so that the others pay for no clock. */
+  private async timedCaller(ms: number): Promise<void> {
+    while (!this.stopped) {
+      const before = performance.now();
+      await this.log.append(++this.sequence, this.key, this.value);
+      this.latenciesUs.push((performance.now() - before) * 1000);
+      if (++this.operations >= this.nextCheck) this.check(ms);
+    }
+  }
+
+  private check(ms: number): void {
+    const elapsed = performance.now() - this.startedMs;
+    if (elapsed >= ms && !this.stopped) {
+      this.stopped = true;
+      this.mark();
+    }
+    const perCheck = (this.operations / elapsed) * CHECK_MS;
+    this.nextCheck = this.operations + Math.max(1, Math.floor(perCheck));
+  }
+
+  private mark(): void {
+    this.endMs = performance.now();
+    this.endCpu = process.cpuUsage();
+    this.endOperations = this.operations;
+  }
+}

@@ -1,0 +1,91 @@
+// Ours. The library is loaded from the built package when a trial runs, so the harness stands on
+// its own and a broken build shows as rows that say so.
+
+import { join } from 'node:path';
+import type { AppendLog, AppendTask, Contender, OpenContext } from '../contender.js';
+import type { UringWalOptions } from '../../lib/index.js';
+import { buildLog } from '../log-file.js';
+
+type Library = typeof import('../../lib/index.js');
+
+/** How a variant of ours differs. */
+export interface OursOptions {
+  readonly directIo: boolean;
+  readonly driver: 'auto' | 'threadpool';
+  /** Replay by chunks of views, or record by record. */
+  readonly replayChunks: boolean;
+}
+
+export async function uringWal(variant: OursOptions): Promise<Contender> {
+  const library = await import('../../lib/index.js');
+  return {
+    openLog: (task, context) => openLog(library, variant, task, context),
+    prepareReplay: (task, directory) => {
+      buildLog(join(directory, 'replay.log'), task, task.records);
+      return Promise.resolve();
+    },
+    replay: async (_task, directory) => {
+      const path = join(directory, 'replay.log');
+      const reader = await library.WalReader.open(path, { driver: variant.driver });
+      const result = variant.replayChunks ? await byChunks(reader) : await byRecords(reader);
+      if (reader.end?.kind !== 'clean') throw new Error('the replayed log did not end cleanly');
+      await reader.close();
+      return result;
+    },
+    recover: async (_task, path) => {
+      const writer = await library.UringWalWriter.open(path, options(variant, 'durable'));
+      if (writer.recovery.records === 0) throw new Error('the log to be recovered was empty');
+      return () => writer.close();
+    },
+  };
+}
+
+function options(variant: OursOptions, durability: AppendTask['durability']): UringWalOptions {
+  return {
+    directIo: variant.directIo,
+    driver: variant.driver,
+    sync: durability === 'durable',
+  };
+}
+
+async function openLog(
+  library: Library,
+  variant: OursOptions,
+  task: AppendTask,
+  context: OpenContext,
+): Promise<AppendLog & { note: string }> {
+  const path = join(context.directory, 'uring.wal');
+  const writer = await library.UringWalWriter.open(path, options(variant, task.durability));
+  const { WalEntry } = library;
+  const { name, fallbackReason } = writer.driver;
+  return {
+    append: (sequence, key, value) => writer.append(WalEntry.put(sequence, key, value)),
+    flush: () => writer.flush(),
+    close: () => writer.close(),
+    note: fallbackReason === undefined ? `driver ${name}` : `driver ${name}: ${fallbackReason}`,
+  };
+}
+
+type Reader = Awaited<ReturnType<Library['WalReader']['open']>>;
+
+async function byChunks(reader: Reader): Promise<{ records: number; check: number }> {
+  let records = 0;
+  let check = 0;
+  for await (const chunk of reader.chunks()) {
+    for (const record of chunk) {
+      records++;
+      check += (record.key[0] ?? 0) + record.value.length;
+    }
+  }
+  return { records, check };
+}
+
+async function byRecords(reader: Reader): Promise<{ records: number; check: number }> {
+  let records = 0;
+  let check = 0;
+  for await (const record of reader) {
+    records++;
+    check += (record.key[0] ?? 0) + record.value.length;
+  }
+  return { records, check };
+}

@@ -1,0 +1,122 @@
+// `npm run bench`: what to measure, then table, JSON and chart.
+
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+import { chartHtml, chartSvg } from './chart.js';
+import { CATALOGUE } from './contenders/catalogue.js';
+import { runCounts } from './counts.js';
+import { describeEnvironment } from './environment.js';
+import { installPeers } from './install.js';
+import { runMicro } from './micro.js';
+import { HELP, parseOptions, UsageError, type BenchOptions } from './options.js';
+import type { Report } from './report.js';
+import { runPlan } from './runner.js';
+import { reportText } from './table.js';
+import { QUICK_CONTENDERS, WORKLOADS, type Workload } from './workloads.js';
+
+const EXIT_USAGE = 64;
+const EXIT_INTERRUPTED = 130;
+const CLEAR_LINE = '\r\u001b[K';
+
+function chosenWorkloads(options: BenchOptions): Workload[] {
+  const named = new Set(options.workloads);
+  const inTier = (workload: Workload): boolean => {
+    if (named.size > 0) return named.has(workload.name);
+    if (options.tier === 'all') return true;
+    return workload.tier === 'quick' || workload.tier === options.tier;
+  };
+  const only = options.contenders.length > 0 ? new Set(options.contenders) : undefined;
+  const wanted = only ?? (options.tier === 'quick' ? QUICK_CONTENDERS : undefined);
+  return WORKLOADS.filter(inTier)
+    .map((workload) => ({
+      ...workload,
+      contenders: workload.contenders.filter((id) => wanted?.has(id) ?? true),
+    }))
+    .filter((workload) => workload.contenders.length > 0);
+}
+
+function showProgress(done: number, all: number, what: string): void {
+  if (!process.stderr.isTTY) return;
+  process.stderr.write(`${CLEAR_LINE}[${String(done + 1)}/${String(all)}] ${what}`);
+}
+
+async function measure(options: BenchOptions): Promise<Report> {
+  const workloads = chosenWorkloads(options);
+  if (workloads.length === 0) throw new UsageError('no such contender in any of these workloads');
+  fs.mkdirSync(options.directory, { recursive: true });
+  const directory = fs.mkdtempSync(join(options.directory, 'run-'));
+  const cleanUp = (): void => {
+    fs.rmSync(directory, { recursive: true, force: true });
+  };
+  process.once('SIGINT', () => {
+    cleanUp();
+    process.exit(EXIT_INTERRUPTED);
+  });
+  try {
+    const environment = describeEnvironment(directory, process.argv.slice(2));
+    if (environment.fileSystem === 'tmpfs') {
+      process.stderr.write('Warning: a tmpfs; durable figures mean nothing there (see --dir)\n');
+    }
+    const { rounds, warmupMs, measureMs, profileDirectory } = options;
+    const times = { warmupMs, measureMs };
+    const progress = showProgress;
+    const plan = { workloads, rounds, times, directory, profileDirectory, progress };
+    return { environment, rounds, measureMs, workloads: await runPlan(plan) };
+  } finally {
+    if (process.stderr.isTTY) process.stderr.write(CLEAR_LINE);
+    cleanUp();
+  }
+}
+
+function publish(report: Report, options: BenchOptions): void {
+  const colours = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
+  const bold = (text: string): string => (colours ? `\u001b[1m${text}\u001b[22m` : text);
+  process.stdout.write(reportText(report, bold));
+  if (options.jsonFile !== undefined) {
+    fs.writeFileSync(options.jsonFile, `${JSON.stringify(report, null, 2)}\n`);
+  }
+  if (options.chartFile !== undefined) {
+    const html = options.chartFile.endsWith('.html');
+    fs.writeFileSync(options.chartFile, html ? chartHtml(report) : chartSvg(report));
+  }
+}
+
+function listText(): string {
+  const workloads = WORKLOADS.map(
+    ({ name, title, tier }) =>
+      `  ${name.padEnd(18)}${title}${tier === 'extended' ? ' (by name, or --all)' : ''}`,
+  );
+  const contenders = CATALOGUE.map(({ id, title }) => `  ${id.padEnd(18)}${title}`);
+  return ['Workloads', ...workloads, 'Contenders', ...contenders, ''].join('\n');
+}
+
+async function main(): Promise<void> {
+  const options = parseOptions(process.argv.slice(2));
+  if (options === 'help' || options === 'list') {
+    process.stdout.write(options === 'help' ? HELP : listText());
+    return;
+  }
+  if (options.mode === 'from') {
+    publish(JSON.parse(fs.readFileSync(options.fromFile ?? '', 'utf8')) as Report, options);
+    return;
+  }
+  if (options.mode === 'counts') {
+    runCounts();
+    return;
+  }
+  const trouble = options.install
+    ? installPeers((line) => process.stderr.write(`${line}\n`))
+    : undefined;
+  if (trouble !== undefined) process.stderr.write(`${trouble}\n`);
+  if (options.mode === 'micro') await runMicro();
+  else publish(await measure(options), options);
+}
+
+try {
+  await main();
+} catch (error) {
+  const usage = error instanceof UsageError;
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(usage ? `bench: ${message}\nTry --help.\n` : `bench: ${message}\n`);
+  process.exitCode = usage ? EXIT_USAGE : 1;
+}

@@ -1,0 +1,129 @@
+// What a run found, as it stands in the JSON: everything the table and the chart are made from.
+
+import type { Family, Task, TrialResult } from './contender.js';
+import type { Environment } from './environment.js';
+import { median, summarize, type Summary } from './statistics.js';
+import { lowerIsBetter, metricOf, type Metric, type Target, type Workload } from './workloads.js';
+import { entryOf } from './contenders/catalogue.js';
+
+export interface Report {
+  readonly environment: Environment;
+  readonly rounds: number;
+  readonly measureMs: number;
+  readonly workloads: readonly WorkloadReport[];
+}
+
+export interface WorkloadReport {
+  readonly name: string;
+  readonly title: string;
+  readonly task: Task;
+  readonly metric: Metric;
+  readonly rows: readonly RowReport[];
+  readonly target?: TargetReport;
+}
+
+/** One contender in one workload. */
+export interface RowReport {
+  readonly id: string;
+  readonly title: string;
+  readonly family: Family;
+  readonly blocks: boolean;
+  readonly lacks: string;
+  /** One figure a round; empty when there is none. */
+  readonly values: readonly number[];
+  readonly summary?: Summary;
+  readonly p50Us?: number;
+  readonly p99Us?: number;
+  readonly cpuUs?: number;
+  readonly loopDelayP99Ms?: number;
+  readonly rssBytes?: number;
+  readonly note?: string;
+  /** Why there are no figures. */
+  readonly missing?: string;
+}
+
+export interface TargetReport {
+  readonly ratio: number;
+  readonly atMost: boolean;
+  /** Titles of who was compared; undefined when one of them has no figures. */
+  readonly ours?: string;
+  readonly yardstick?: string;
+  readonly reached?: number;
+  readonly met: boolean;
+}
+
+/** One row from its trials. */
+export function rowOf(
+  workload: Workload,
+  id: string,
+  results: readonly TrialResult[],
+  missing: string | undefined,
+): RowReport {
+  const { title, family, blocks, lacks } = entryOf(id);
+  const facts = { id, title, family, blocks, lacks };
+  if (results.length === 0) return { ...facts, values: [], missing: missing ?? 'did not run' };
+  const values = results.map((result) => metricOf(workload.metric, result));
+  const middle = (pick: (result: TrialResult) => number | undefined): number | undefined => {
+    const known = results.map(pick).filter((value) => value !== undefined);
+    return known.length > 0 ? median(known) : undefined;
+  };
+  const optional = {
+    p50Us: middle((result) => result.p50Us),
+    p99Us: middle((result) => result.p99Us),
+    cpuUs: middle((result) => result.cpuUs),
+    loopDelayP99Ms: middle((result) => result.loopDelayP99Ms),
+    rssBytes: middle((result) => result.rssBytes),
+    note: results[0]?.note,
+    missing,
+  };
+  const known = Object.entries(optional).filter(([, value]) => value !== undefined);
+  return {
+    ...facts,
+    values,
+    summary: summarize(values),
+    ...(Object.fromEntries(known) as Partial<RowReport>),
+  };
+}
+
+/** The best of some rows; undefined when none has figures. */
+export function bestOf(metric: Metric, rows: readonly RowReport[]): RowReport | undefined {
+  const sign = lowerIsBetter(metric) ? 1 : -1;
+  const withFigures = rows.filter((row) => row.summary !== undefined);
+  withFigures.sort((a, b) => sign * ((a.summary?.median ?? 0) - (b.summary?.median ?? 0)));
+  return withFigures[0];
+}
+
+/** Who stands for ours: its best row. */
+export function bestOurs(report: Pick<WorkloadReport, 'metric' | 'rows'>): RowReport | undefined {
+  return bestOf(
+    report.metric,
+    report.rows.filter((row) => row.family === 'ours'),
+  );
+}
+
+/** The best peer that leaves the event loop free. */
+export function bestPeer(report: Pick<WorkloadReport, 'metric' | 'rows'>): RowReport | undefined {
+  return bestOf(
+    report.metric,
+    report.rows.filter((row) => row.family === 'peer' && !row.blocks),
+  );
+}
+
+/** How ours stands to the target's yardstick. */
+export function judge(
+  target: Target,
+  workload: Pick<WorkloadReport, 'metric' | 'rows'>,
+): TargetReport {
+  const { yardstick } = target;
+  const ours = bestOurs(workload);
+  const other =
+    yardstick.against === 'best-peer'
+      ? bestPeer(workload)
+      : workload.rows.find((row) => row.id === yardstick.id);
+  const atMost = lowerIsBetter(workload.metric);
+  const facts = { ratio: target.ratio, atMost };
+  if (ours?.summary === undefined || other?.summary === undefined) return { ...facts, met: false };
+  const reached = ours.summary.median / other.summary.median;
+  const met = atMost ? reached <= target.ratio : reached >= target.ratio;
+  return { ...facts, ours: ours.title, yardstick: other.title, reached, met };
+}

@@ -1,0 +1,186 @@
+// What is measured, by whom, and what is to be reached. Targets are ratios to something measured in
+// the same run, since only ratios travel between machines.
+
+import type { Task, TrialResult } from './contender.js';
+
+/** The figure that a workload's rows are about. */
+export type Metric =
+  /** Operations per second. */
+  | 'rate'
+  /** Bytes per second. */
+  | 'throughput'
+  /** Median latency of one append, µs. */
+  | 'latency'
+  /** Milliseconds from start to end. */
+  | 'duration';
+
+/** What ours is compared with. */
+export type Yardstick =
+  /** The best peer that does not block the event loop. */
+  { readonly against: 'best-peer' } | { readonly against: 'contender'; readonly id: string };
+
+/** Ours must be at least (or, of a latency, at most) `ratio` times the yardstick. */
+export interface Target {
+  readonly ratio: number;
+  readonly yardstick: Yardstick;
+}
+
+export interface Workload {
+  readonly name: string;
+  readonly title: string;
+  readonly task: Task;
+  readonly metric: Metric;
+  /** Ids of the catalogue, in table order. */
+  readonly contenders: readonly string[];
+  readonly target?: Target;
+  /** Zeroed ahead for hand-made peers: at least what they can write in a second. */
+  readonly zeroedBytesPerSecond: number;
+  /** In which runs it is: `--quick`, the default, or only by name and with --all. */
+  readonly tier: 'quick' | 'default' | 'extended';
+}
+
+const SMALL = { keyBytes: 16, valueBytes: 100 } as const;
+const MIB = 2 ** 20;
+const OURS = ['ours', 'ours-direct'] as const;
+const HAND_MADE = ['group-commit', 'group-commit-sync'] as const;
+const PACKAGES = ['better-sqlite3', 'lmdb', 'classic-level', 'sonic-boom'] as const;
+const BEST_PEER = { against: 'best-peer' } as const;
+
+function small(
+  durability: 'durable' | 'written',
+  callers: number,
+  zeroedMibPerSecond: number,
+  more: Pick<Workload, 'metric' | 'contenders'> & { target?: Target },
+): Workload {
+  return {
+    name: `${durability}-${String(callers)}`,
+    title: `${durability}, ${String(callers)} ${callers === 1 ? 'caller' : 'callers'}`,
+    task: { kind: 'append', durability, callers, ...SMALL },
+    zeroedBytesPerSecond: zeroedMibPerSecond * MIB,
+    tier: 'quick',
+    ...more,
+  };
+}
+
+function large(
+  durability: 'durable' | 'disk',
+  callers: number,
+  [valueName, valueBytes]: readonly [string, number],
+  more: Pick<Workload, 'contenders' | 'tier'> & { target?: Target },
+): Workload {
+  const words = durability === 'disk' ? 'written to disk' : 'durable';
+  return {
+    name: `${durability}-${valueName}`,
+    title: `${valueName.replace('k', ' KiB').replace('m', ' MiB')} values, ${words}, ${String(callers)} callers`,
+    task: { kind: 'append', durability, callers, keyBytes: SMALL.keyBytes, valueBytes },
+    metric: 'throughput',
+    zeroedBytesPerSecond: (durability === 'disk' ? 2048 : 1024) * MIB,
+    ...more,
+  };
+}
+
+function recover(name: string, logBytes: number, tier: Workload['tier']): Workload {
+  return {
+    name: `recover-${name}`,
+    title: `open and recover a log of ${name.replace('m', ' MB').replace('g', ' GB')}`,
+    task: { kind: 'recover', logBytes, ...SMALL },
+    metric: 'duration',
+    contenders: ['ours', 'group-commit'],
+    zeroedBytesPerSecond: 0,
+    tier,
+  };
+}
+
+const DURABLE = [...OURS, ...HAND_MADE, ...PACKAGES];
+const WRITTEN = ['ours', ...HAND_MADE, 'write-stream', ...PACKAGES];
+const TO_DISK = [...OURS, 'group-commit', 'write-stream', 'fio'];
+
+export const WORKLOADS: readonly Workload[] = [
+  small('durable', 1, 16, {
+    metric: 'latency',
+    contenders: [...DURABLE, 'fio'],
+    target: { ratio: 1.2, yardstick: { against: 'contender', id: 'fio' } },
+  }),
+  small('durable', 64, 128, {
+    metric: 'rate',
+    contenders: [...DURABLE, 'ours-threads'],
+    target: { ratio: 1.4, yardstick: BEST_PEER },
+  }),
+  small('durable', 1024, 256, {
+    metric: 'rate',
+    contenders: DURABLE,
+    target: { ratio: 1.5, yardstick: BEST_PEER },
+  }),
+  small('written', 1, 16, {
+    metric: 'rate',
+    contenders: WRITTEN,
+    target: { ratio: 5, yardstick: { against: 'contender', id: 'write-stream' } },
+  }),
+  small('written', 64, 256, { metric: 'rate', contenders: [...WRITTEN, 'ours-threads'] }),
+  small('written', 1024, 384, {
+    metric: 'rate',
+    contenders: WRITTEN,
+    target: { ratio: 1.3, yardstick: BEST_PEER },
+  }),
+  large('durable', 64, ['4k', 4096], {
+    contenders: [...OURS, ...HAND_MADE, 'better-sqlite3', 'lmdb', 'classic-level'],
+    tier: 'default',
+  }),
+  large('durable', 64, ['64k', 65536], {
+    contenders: [...OURS, ...HAND_MADE, 'better-sqlite3', 'lmdb', 'classic-level'],
+    tier: 'extended',
+  }),
+  large('durable', 16, ['1m', MIB], {
+    contenders: [...OURS, ...HAND_MADE, 'better-sqlite3', 'lmdb'],
+    tier: 'extended',
+  }),
+  large('disk', 64, ['4k', 4096], { contenders: TO_DISK, tier: 'extended' }),
+  large('disk', 64, ['64k', 65536], {
+    contenders: TO_DISK,
+    target: { ratio: 0.85, yardstick: { against: 'contender', id: 'fio' } },
+    tier: 'quick',
+  }),
+  large('disk', 16, ['1m', MIB], { contenders: TO_DISK, tier: 'default' }),
+  {
+    name: 'replay',
+    title: 'replay of 500,000 records, checksums verified',
+    task: { kind: 'replay', records: 500_000, ...SMALL },
+    metric: 'rate',
+    contenders: ['ours', 'ours-records', ...HAND_MADE, 'better-sqlite3', 'lmdb', 'classic-level'],
+    target: { ratio: 1.4, yardstick: BEST_PEER },
+    zeroedBytesPerSecond: 0,
+    tier: 'quick',
+  },
+  recover('1m', 1e6, 'quick'),
+  recover('16m', 16e6, 'quick'),
+  recover('128m', 128e6, 'default'),
+  recover('1g', 1e9, 'default'),
+];
+
+/** The contenders of a `--quick` run: ours, the yardsticks, the floor. */
+export const QUICK_CONTENDERS: ReadonlySet<string> = new Set([
+  'ours',
+  'ours-direct',
+  'group-commit',
+  'write-stream',
+  'fio',
+]);
+
+/** Whether less is better. */
+export function lowerIsBetter(metric: Metric): boolean {
+  return metric === 'latency' || metric === 'duration';
+}
+
+/** The figure of one trial that the workload is about. */
+export function metricOf(metric: Metric, result: TrialResult): number {
+  switch (metric) {
+    case 'rate':
+      return result.operations / result.seconds;
+    case 'throughput':
+      return result.bytes / result.seconds;
+    case 'latency':
+      return result.p50Us ?? Number.NaN;
+    case 'duration':
+      return result.seconds * 1000;
+  }
+}
