@@ -21,13 +21,16 @@ export const LAYERS = [
     modules: [
       ...['ack-queue', 'batch', 'failure', 'waiters', 'write-fully', 'write-lane', 'zero-ahead'],
       ...['scan', 'tail', 'wal-record', 'window'],
-      'segments',
+      ...['segments', 'sequence-trail'],
     ],
     io: [],
   },
   {
     name: 'writer, reader, recovery',
-    modules: ['commit', 'open', 'options', 'quarantine', 'reader', 'recovery', 'writer'],
+    modules: [
+      ...['appender', 'close', 'commit', 'open', 'options', 'writer'],
+      ...['quarantine', 'reader', 'recovery'],
+    ],
     io: ['io/select'],
   },
   { name: 'wal', modules: ['wal', 'wal-*'], io: ['io/select'] },

@@ -8,7 +8,8 @@ import { selectDriver } from './io/select.js';
 import { scanFile } from './scan.js';
 import type { WalEnd } from './tail.js';
 import { judgeEnd } from './tail.js';
-import { WalChunk, WalRecord } from './wal-record.js';
+import type { WalRecord } from './wal-record.js';
+import { WalChunk } from './wal-record.js';
 import { FileWindow } from './window.js';
 
 /** Options of {@link WalReader.open}. */

@@ -43,12 +43,11 @@ export function toIoError(
   options: { readonly writeHalf?: boolean } = {},
 ): IoError {
   if (error instanceof IoError) return error;
-  const facts = error as { code?: unknown; syscall?: unknown; message?: unknown };
+  const facts = error as { code?: unknown; message?: unknown };
   const code = typeof facts.code === 'string' ? facts.code : 'EIO';
   const message = typeof facts.message === 'string' ? facts.message : undefined;
   const words = message === undefined ? undefined : /^E\w+: ([^,]+)/.exec(message)?.[1];
-  const called = typeof facts.syscall === 'string' ? facts.syscall : syscall;
-  return new IoError(code, called, path, { ...options, detail: words ?? message, cause: error });
+  return new IoError(code, syscall, path, { ...options, detail: words ?? message, cause: error });
 }
 
 /** The flags of open(2) for `options`, O_DIRECT and creation left out. libuv adds O_CLOEXEC. */
@@ -166,7 +165,7 @@ function descriptorPath(fd: number): string | undefined {
 /** Closes a descriptor. On Linux it is gone even when an error is told. */
 export function closeDescriptor(fd: number, path: string): Promise<void> {
   return call<void>('close', path, (done) => {
-    fs.close(fd, done as fs.NoParamCallback);
+    fs.close(fd, done);
   });
 }
 
@@ -211,14 +210,14 @@ export async function makeDirectory(path: string): Promise<void> {
 /** Removes a file. */
 export function removeFile(path: string): Promise<void> {
   return call<void>('unlink', path, (done) => {
-    fs.unlink(path, done as fs.NoParamCallback);
+    fs.unlink(path, done);
   });
 }
 
 /** Renames a file, replacing what is at `to`. */
 export function renameFile(from: string, to: string): Promise<void> {
   return call<void>('rename', from, (done) => {
-    fs.rename(from, to, done as fs.NoParamCallback);
+    fs.rename(from, to, done);
   });
 }
 
@@ -231,7 +230,7 @@ export async function syncDirectory(path: string): Promise<void> {
   });
   try {
     await call<void>('fsync', path, (done) => {
-      fs.fsync(fd, done as fs.NoParamCallback);
+      fs.fsync(fd, done);
     });
   } catch (error) {
     // EINVAL: the file system (some FUSE and network ones) has no sync of directories.

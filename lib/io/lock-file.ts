@@ -115,7 +115,7 @@ async function prepare(
     });
     if (written !== bytes.length) throw toIoError({ code: 'ENOSPC' }, 'write', path);
     await call<void>('fsync', path, (done) => {
-      fs.fsync(fd, done as fs.NoParamCallback);
+      fs.fsync(fd, done);
     });
     return { prepared: { path, holder }, fd };
   } catch (error) {

@@ -72,7 +72,7 @@ export class ThreadpoolFile implements IoFile {
   ): Promise<number> {
     const span = checkedSpan(memory, start, length, position);
     return this.#track('write', memory, () =>
-      options?.dsync === true ? this.#writeDsync(span) : this.#write(this.#mainFd, span, false),
+      options?.dsync === true ? this.#writeDsync(span) : this.#write(this.#mainFd, span, 'plain'),
     );
   }
 
@@ -160,15 +160,16 @@ export class ThreadpoolFile implements IoFile {
     }
   }
 
-  #write(fd: number, span: Span, writeHalf: boolean): Promise<number> {
+  /** `part` says what of a dsync write it is, if it is of any. */
+  #write(fd: number, span: Span, part: 'plain' | 'whole' | 'half'): Promise<number> {
     return new Promise((resolve, reject) => {
       const { memory, start, length, position } = span;
       fs.write(fd, memory.bytes, start, length, position, (error, count) => {
         if (error === null) resolve(count);
         else {
           // A file size limit is checked before anything is written, let alone synced.
-          const certain = writeHalf || error.code === 'EFBIG';
-          reject(toIoError(error, 'write', this.path, { writeHalf: certain }));
+          const writeHalf = part === 'half' || (part === 'whole' && error.code === 'EFBIG');
+          reject(toIoError(error, 'write', this.path, { writeHalf }));
         }
       });
     });
@@ -176,8 +177,8 @@ export class ThreadpoolFile implements IoFile {
 
   async #writeDsync(span: Span): Promise<number> {
     const fd = this.honoursDsync ? await (this.#dsyncFd ??= this.#openDsync()) : undefined;
-    if (fd !== undefined) return this.#write(fd, span, false);
-    const count = await this.#write(this.#mainFd, span, true);
+    if (fd !== undefined) return this.#write(fd, span, 'whole');
+    const count = await this.#write(this.#mainFd, span, 'half');
     await this.#sync();
     return count;
   }
@@ -196,7 +197,7 @@ export class ThreadpoolFile implements IoFile {
   #sync(): Promise<void> {
     // Always the oldest descriptor: it is told of every failed writeback since the file was opened.
     return call<void>('fdatasync', this.path, (done) => {
-      fs.fdatasync(this.#fd, done as fs.NoParamCallback);
+      fs.fdatasync(this.#fd, done);
     });
   }
 
