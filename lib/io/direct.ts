@@ -11,10 +11,20 @@ import { takeMemory } from './wasm-memory.js';
 export type DirectDescriptor =
   { readonly fd: number; readonly unit: number } | { readonly refused: string };
 
+/** How file systems and rights refuse O_DIRECT; what else fails has nothing to do with it. */
+const REFUSALS: ReadonlySet<string> = new Set([
+  'EINVAL',
+  'EOPNOTSUPP',
+  'ENOTSUP',
+  'EACCES',
+  'EPERM',
+  'ESTALE',
+]);
+
 /**
  * Opens the file behind `fd` once more, past the page cache. node:fs knows no STATX_DIOALIGN, so the
- * unit is MEMORY_ALIGNMENT, of which every unit up to it is a divisor. Rejects only when the
- * system fails in a way that has nothing to do with O_DIRECT.
+ * unit is MEMORY_ALIGNMENT, of which every unit up to it is a divisor. Rejects with
+ * `IoError` when the system fails otherwise, for example EMFILE.
  */
 export async function openDirect(
   fd: number,
@@ -26,8 +36,8 @@ export async function openDirect(
   try {
     direct = await reopen(fd, path, accessFlags({ access }) | DIRECT_FLAG);
   } catch (error) {
-    if (error instanceof IoError) return { refused: `O_DIRECT is refused: ${error.message}` };
-    throw error;
+    if (!(error instanceof IoError) || !REFUSALS.has(error.code)) throw error;
+    return { refused: `O_DIRECT is refused: ${error.message}` };
   }
   const problem = await readProblem(direct, path);
   if (problem === undefined) return { fd: direct, unit: MEMORY_ALIGNMENT };
