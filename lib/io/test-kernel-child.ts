@@ -69,7 +69,7 @@ const descriptorLimit: Scenario = async (driver, path) => {
       (error: unknown) => outcome(Promise.reject(error as Error)),
     );
   }
-  const locked = await outcome(driver.lock(path));
+  const locked = await outcome(driver.lock(path).then((lock) => lock.release()));
   await Promise.all(files.map((file) => file.close()));
   const after = readdirSync('/proc/self/fd').length;
   const again = await outcome(driver.open(path, CREATE).then((file) => file.close()));
