@@ -13,15 +13,16 @@ import { BLOCK_BYTES, SECTOR_BYTES } from './profile.js';
 
 const DIRTY = 1;
 const UNFLUSHED = 2;
-const CAPACITY_BYTES_MIN = 8192;
+const CAPACITY_BYTES_MIN = 2048;
+const EMPTY = new Uint8Array(0);
 
 export class SimInode {
   readonly number: number;
   /** Page cache, device, medium; all as long, and zero beyond the size. */
-  cache = new Uint8Array(CAPACITY_BYTES_MIN);
-  device = new Uint8Array(CAPACITY_BYTES_MIN);
-  medium = new Uint8Array(CAPACITY_BYTES_MIN);
-  #flags = new Uint8Array(CAPACITY_BYTES_MIN / SECTOR_BYTES);
+  cache: Uint8Array = EMPTY;
+  device: Uint8Array = EMPTY;
+  medium: Uint8Array = EMPTY;
+  #flags: Uint8Array = EMPTY;
   /** No sector at or behind this one is dirty or unflushed. */
   #flaggedEnd = 0;
   size = 0;
@@ -255,7 +256,7 @@ export class SimInode {
 
   #reserve(end: number): void {
     if (end <= this.cache.length) return;
-    let capacity = this.cache.length;
+    let capacity = Math.max(this.cache.length, CAPACITY_BYTES_MIN);
     while (capacity < end) capacity *= 2;
     this.cache = enlarged(this.cache, capacity);
     this.device = enlarged(this.device, capacity);

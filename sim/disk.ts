@@ -65,6 +65,14 @@ export class SimDisk {
     return true;
   }
 
+  /** Memory runs short: clean pages go, and cached reads see the device again. */
+  dropCleanPages(directory = this.root): void {
+    for (const entry of directory.entries.values()) {
+      if (entry instanceof SimInode) entry.dropClean();
+      else this.dropCleanPages(entry);
+    }
+  }
+
   powerCut(plan: SurvivalPlan): void {
     this.root.powerCut(plan);
   }

@@ -235,6 +235,7 @@ export class SimFile implements IoFile {
       if (environment.draw('background') === 'writeback-error') {
         environment.fire('writeback-error', 'before a read past the cache');
         this.inode.failSector(sector);
+        environment.writebackFailures += 1;
         this.inode.errors += 1;
         throw new IoError('EIO', 'read', this.path);
       }

@@ -56,6 +56,7 @@ export function syncFile(
 export function failBackground(environment: SimEnvironment, inode: SimInode): void {
   const dirty = inode.dirtySectors();
   if (dirty.length === 0) return;
+  environment.writebackFailures += 1;
   environment.fire('writeback-error');
   for (const sector of dirty) {
     if (environment.choices.chance(LANE.extent, 64)) inode.writeBack(sector);
@@ -66,6 +67,7 @@ export function failBackground(environment: SimEnvironment, inode: SimInode): vo
 
 /** The data of a failed sync: on ext4 and XFS marked clean and kept in the cache, on Btrfs gone. */
 function loseWriteback(environment: SimEnvironment, inode: SimInode, range?: SyncedRange): void {
+  environment.writebackFailures += 1;
   if (environment.fileSystem.profile === 'btrfs') {
     inode.revert();
     return;

@@ -238,8 +238,6 @@ export class SimDriver implements IoDriver {
   /** The process dies; the page cache lives. What was in flight lands, partly or not at all. */
   kill(): void {
     for (const operation of this.operations.list) operation.abandon?.();
-    const { fileSystem, disk } = this.environment;
-    if (!fileSystem.direct) for (const entry of disk.root.entries.values()) dropClean(entry);
     this.#die();
   }
 
@@ -366,9 +364,4 @@ function attempt(action: () => unknown): unknown {
   } catch (error) {
     return error;
   }
-}
-
-function dropClean(entry: SimInode | SimDirectory): void {
-  if (entry instanceof SimInode) entry.dropClean();
-  else for (const child of entry.entries.values()) dropClean(child);
 }

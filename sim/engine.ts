@@ -236,7 +236,11 @@ export class Engine {
   #nextLife(): boolean {
     this.#life += 1;
     if (this.#life >= this.#options.lives) return false;
+    const { fileSystem, disk } = this.#environment;
     this.#driver = new SimDriver(this.#environment);
+    // Without a way past the cache nobody could tell a stale clean page; recovery says so, and the
+    // simulator does not hold it against the library.
+    if (!fileSystem.direct) disk.dropCleanPages();
     this.#scenario.between();
     this.#startLife();
     if (this.#openCrashes >= OPEN_CRASHES_MAX) this.#plan = undefined;

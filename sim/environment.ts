@@ -47,6 +47,8 @@ export class SimEnvironment {
   readonly trace: TraceEvent[] | undefined;
   /** While set, writes that need space fail. */
   shortage: { readonly errno: string; readonly untilStep: number } | undefined;
+  /** How often writeback has failed, in whatever way. */
+  writebackFailures = 0;
   /** Faults strike only while this is set; crashes are the world's own business. */
   faultsOn = true;
   /** How readily an older version of a sector reaches the medium before it is overwritten, /256. */

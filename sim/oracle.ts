@@ -32,8 +32,8 @@ export class Oracle {
   #durableEnd = 0;
   /** The last crashes kept the page cache, so what was written counts. */
   #cacheLived = true;
-  /** The kernel reported (or will report) that writeback failed since the last recovery. */
-  #writebackFailed = false;
+  /** Writeback failures up to the last recovery. */
+  #writebackFailures = 0;
   /** After damage to the medium: the records that it left whole, and how many it destroyed. */
   #damaged: { readonly intact: readonly FoundRecord[]; readonly destroyed: number } | undefined;
 
@@ -56,7 +56,7 @@ export class Oracle {
     checks.that(!wasGone, 'no-resurrection', () => `${describe(entry)} was left out before`);
     this.#checkNeighbour(entry);
     checks.that(
-      log !== undefined && holds(log.cache, log.size, entry),
+      this.hasWritebackFailed || (log !== undefined && holds(log.cache, log.size, entry)),
       'no-swallowed-error',
       () => `${describe(entry)} was acknowledged at ${at(entry)}, but is not in the file there`,
     );
@@ -93,7 +93,7 @@ export class Oracle {
     const log = disk.file(this.#path);
     const end = entry.offset + entry.bytes.length;
     const failed = log === undefined ? 0 : this.#missingBefore(log, end);
-    const broken = this.#writebackFailed ? 'no-swallowed-error' : 'durable-survives';
+    const broken = this.hasWritebackFailed ? 'no-swallowed-error' : 'durable-survives';
     const message = (): string =>
       `${describe(entry)} was acknowledged as durable by ${told}, but a power cut now would lose ` +
       `the log from offset ${String(failed)} on (the record is at ${at(entry)})`;
@@ -104,10 +104,6 @@ export class Oracle {
   }
 
   // What happened to the world.
-
-  writebackFailed(): void {
-    this.#writebackFailed = true;
-  }
 
   crashed(cacheLives: boolean): void {
     this.#cacheLived &&= cacheLives;
@@ -162,6 +158,11 @@ export class Oracle {
   }
 
   // Checks.
+
+  /** Since the last recovery; the kernel reported it, or will with the next sync. */
+  get hasWritebackFailed(): boolean {
+    return this.#environment.writebackFailures > this.#writebackFailures;
+  }
 
   #checkNeighbour(entry: ModelEntry): void {
     let before = entry.index - 1;
@@ -260,7 +261,7 @@ export class Oracle {
         checks.that(false, 'durable-survives', () => `${missing()}, but was durable`);
         return;
       case 'written': {
-        const told = this.#cacheLived && !this.#writebackFailed;
+        const told = this.#cacheLived && !this.hasWritebackFailed;
         checks.that(!told, 'written-survives-kill', () => {
           return `${missing()}, but was acknowledged, and only the process had died`;
         });
@@ -318,7 +319,7 @@ export class Oracle {
     }
     this.#durableEnd = end;
     this.#cacheLived = true;
-    this.#writebackFailed = false;
+    this.#writebackFailures = this.#environment.writebackFailures;
     this.#damaged = undefined;
   }
 }

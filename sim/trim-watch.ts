@@ -37,8 +37,10 @@ export function watchTrims(environment: SimEnvironment, model: Model, trim: Trim
   });
 }
 
-/** Offset of the first submitted record that stands whole at or behind an offset. */
+/** Offset of the first record at or behind an offset that stands whole where it was acknowledged. */
 function firstRecordFrom(model: Model, image: Buffer, from: number): number | undefined {
-  for (const { entry, offset } of model.locate(image, from)) if (entry !== undefined) return offset;
+  for (const { entry, offset } of model.locate(image, from)) {
+    if (entry?.offset === offset) return offset;
+  }
   return undefined;
 }

@@ -30,7 +30,9 @@ export interface WorldResult extends EngineResult {
   readonly trace: readonly TraceEvent[] | undefined;
 }
 
-const LIVES_MAX = 6;
+/** Processes in a row; two is the least in which a crash can be seen. */
+const LIVES = [2, 1, 3, 4, 6];
+const LIVES_WEIGHTS = [2, 1, 2, 3, 8];
 const ACTIONS_MAX = [8, 1, 3, 20];
 const EAGERNESS = [1, 2, 6];
 const WRITEBACK_EAGERNESS = [0, 40, 200];
@@ -56,7 +58,7 @@ export async function runWorld(
   const draw = (list: readonly number[]): number =>
     list[choices.below(LANE.config, list.length)] ?? 0;
   environment.writebackEagerness = draw(WRITEBACK_EAGERNESS);
-  const lives = LIVES_MAX - choices.below(LANE.config, LIVES_MAX);
+  const lives = LIVES[choices.weighted(LANE.config, LIVES_WEIGHTS)] ?? 2;
   const scenario = new WriterScenario(environment, drawWorkload(choices));
   const engine = new Engine(environment, scenario, { lives, eagerness: draw(EAGERNESS) });
   const result = await engine.run();

@@ -151,8 +151,10 @@ export class WriterScenario implements Scenario {
   }
 
   drained(): void {
-    for (const outcome of this.#outcomes.splice(0)) outcome();
-    if (this.#phase.kind === 'serving') this.#checkMemory(this.#phase.writer);
+    if (this.#outcomes.length > 0) {
+      for (const outcome of this.#outcomes.splice(0)) outcome();
+      if (this.#phase.kind === 'serving') this.#checkMemory(this.#phase.writer);
+    }
     if (this.#phase.kind === 'ending' && this.#open === 0) {
       this.#checkNothingLeft(this.#phase.what);
       this.#phase = { kind: 'over' };
@@ -340,7 +342,7 @@ export class WriterScenario implements Scenario {
     this.#later<WalReader | undefined>(
       readLog(LOG_PATH, driver, readBack),
       () => {
-        checkReadBack(this.#environment, this.oracle.model, readBack, known);
+        checkReadBack(this.#environment, this.oracle, readBack, known);
       },
       (error) => {
         this.#checkError('read', error);
@@ -402,8 +404,5 @@ export class WriterScenario implements Scenario {
     this.#environment.checks.that(error instanceof WalError, 'everything-settles', () => {
       return `${what} rejected with what is no WalError: ${String(error)}`;
     });
-    const code = error instanceof WalError ? error.code : '';
-    const failedSync = code === 'ERR_WAL_SYNC' || code === 'ERR_WAL_POISONED';
-    if (failedSync) this.oracle.writebackFailed();
   }
 }

@@ -1,0 +1,163 @@
+// Makes a failing world small: takes choices away, zeroes them, halves them, as long as the same
+// invariant stays broken. Since 0 is the mildest choice and a missing one counts as 0, every step
+// of this leads to a quieter world.
+
+import { type ChoiceLists, Choices, trimZeros } from './choices.js';
+import { type WorldLimits, type WorldResult, runWorld } from './world.js';
+
+/** Runs a world from its choices. */
+export type RunLists = (lists: ChoiceLists) => Promise<{
+  readonly result: Pick<WorldResult, 'violation'>;
+  readonly recorded: number[][];
+}>;
+
+/** How much work shrinking may be. */
+export interface ShrinkBudget {
+  readonly runsMax: number;
+  /** Asked between runs; shrinking ends when it says so. */
+  readonly isOver?: () => boolean;
+}
+
+const RUNS_MAX = 3000;
+
+export interface Shrunk {
+  readonly lists: number[][];
+  readonly runs: number;
+}
+
+/** Runs worlds of the library's own scenario. */
+export function runListsOf(limits: WorldLimits): RunLists {
+  return async (lists) => {
+    const choices = Choices.fromLists(lists);
+    const result = await runWorld(choices, limits);
+    return { result, recorded: choices.recorded() };
+  };
+}
+
+/** The smallest failing world found within the budget; `lists` itself must fail. */
+export async function shrink(
+  lists: ChoiceLists,
+  run: RunLists,
+  budget: ShrinkBudget = { runsMax: RUNS_MAX },
+): Promise<Shrunk> {
+  const shrinker = new Shrinker(run, budget);
+  await shrinker.start(lists);
+  let before: number;
+  do {
+    before = shrinker.size();
+    for (let lane = 0; lane < shrinker.best.length; lane++) {
+      await shrinker.deleteChunks(lane);
+      await shrinker.zeroChunks(lane);
+    }
+    for (let lane = 0; lane < shrinker.best.length; lane++) await shrinker.lowerValues(lane);
+  } while (shrinker.size() < before && !shrinker.isSpent());
+  return { lists: shrinker.best, runs: shrinker.runs };
+}
+
+class Shrinker {
+  best: number[][] = [];
+  runs = 0;
+  #invariant: string | undefined;
+  readonly #run: RunLists;
+  readonly #budget: ShrinkBudget;
+  readonly #tried = new Set<string>();
+
+  constructor(run: RunLists, budget: ShrinkBudget) {
+    this.#run = run;
+    this.#budget = budget;
+  }
+
+  async start(lists: ChoiceLists): Promise<void> {
+    const { result, recorded } = await this.#run(lists);
+    this.#invariant = result.violation?.invariant;
+    this.best = recorded;
+  }
+
+  isSpent(): boolean {
+    return this.runs >= this.#budget.runsMax || this.#budget.isOver?.() === true;
+  }
+
+  /** What shrinking lowers: choices first, then their values. */
+  size(): number {
+    let size = 0;
+    for (const list of this.best) {
+      for (const value of list) size += 1000 + (value > 0 ? 100 : 0) + Math.min(value, 99);
+    }
+    return size;
+  }
+
+  async deleteChunks(lane: number): Promise<void> {
+    for (let chunk = halfOf(this.#list(lane).length); chunk >= 1; chunk = Math.floor(chunk / 2)) {
+      for (let end = this.#list(lane).length; end > 0; end -= chunk) {
+        const list = this.#list(lane);
+        const start = Math.max(0, Math.min(end, list.length) - chunk);
+        await this.#try(lane, [...list.slice(0, start), ...list.slice(start + chunk)]);
+        if (this.isSpent()) return;
+      }
+    }
+  }
+
+  async zeroChunks(lane: number): Promise<void> {
+    for (let chunk = halfOf(this.#list(lane).length); chunk >= 1; chunk = Math.floor(chunk / 2)) {
+      for (let start = 0; start < this.#list(lane).length; start += chunk) {
+        const list = this.#list(lane);
+        if (list.slice(start, start + chunk).every((value) => value === 0)) continue;
+        await this.#try(
+          lane,
+          list.map((value, index) => (index >= start && index < start + chunk ? 0 : value)),
+        );
+        if (this.isSpent()) return;
+      }
+    }
+  }
+
+  async lowerValues(lane: number): Promise<void> {
+    for (let index = 0; index < this.#list(lane).length; index++) {
+      for (;;) {
+        const value = this.#list(lane)[index] ?? 0;
+        if (value <= 1 || this.isSpent()) break;
+        if (await this.#lower(lane, index, value >> 1)) continue;
+        if (!(await this.#lower(lane, index, value - 1))) break;
+      }
+    }
+  }
+
+  #lower(lane: number, index: number, value: number): Promise<boolean> {
+    return this.#try(
+      lane,
+      this.#list(lane).map((old, at) => (at === index ? value : old)),
+    );
+  }
+
+  #list(lane: number): number[] {
+    return this.best[lane] ?? [];
+  }
+
+  async #try(lane: number, list: number[]): Promise<boolean> {
+    if (this.isSpent()) return false;
+    const candidate = this.best.map((old, index) => (index === lane ? trimZeros(list) : old));
+    const key = JSON.stringify(candidate);
+    if (this.#tried.has(key)) return false;
+    this.#tried.add(key);
+    this.runs += 1;
+    const { result, recorded } = await this.#run(candidate);
+    if (result.violation === undefined || result.violation.invariant !== this.#invariant) {
+      return false;
+    }
+    const before = this.size();
+    const old = this.best;
+    // What was really drawn, where it is no larger than what was asked for.
+    this.best = recorded.map((drawn, index) => shorter(drawn, candidate[index] ?? []));
+    if (this.size() < before) return true;
+    this.best = old;
+    return false;
+  }
+}
+
+function shorter(drawn: number[], asked: number[]): number[] {
+  return drawn.length <= asked.length ? drawn : asked;
+}
+
+function halfOf(length: number): number {
+  return Math.max(1, Math.ceil(length / 2));
+}

@@ -1,0 +1,38 @@
+// A world's trace as people read it: the few steps that matter, or every line.
+
+import type { TraceEvent } from './environment.js';
+import type { Violation } from './invariants.js';
+import { INVARIANTS } from './invariants.js';
+
+/** Faults that are part of every schedule and tell nothing by themselves. */
+const QUIET_FAULTS = ['reordered', 'flush-mid-batch', 'close-mid-batch', 'power-cut', 'kill'];
+
+/** What the callers and the world did, without the operations: one line each. */
+export function storyOf(trace: readonly TraceEvent[]): string[] {
+  return trace.filter(isStep).map(({ kind, text }) => (kind === 'fault' ? `fault: ${text}` : text));
+}
+
+/** Every event, one line each: the same for the same token, byte for byte, on any machine. */
+export function traceLines(trace: readonly TraceEvent[]): string[] {
+  return trace.map(({ step, kind, op, text }) => {
+    const where = op === 0 ? '' : ` #${String(op)}`;
+    return `${String(step).padStart(5)}  ${kind}${where}  ${text}`;
+  });
+}
+
+export function describeViolation(violation: Violation): string {
+  return `${violation.invariant}: ${violation.message}\n  (${INVARIANTS[violation.invariant]})`;
+}
+
+function isStep({ kind, text }: TraceEvent): boolean {
+  switch (kind) {
+    case 'caller':
+      return !/acknowledged|rejected|resolved/.test(text);
+    case 'fault':
+      return !QUIET_FAULTS.some((name) => text.startsWith(name)) && !text.startsWith('crash-in');
+    case 'world':
+      return !text.startsWith('process');
+    default:
+      return false;
+  }
+}
