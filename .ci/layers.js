@@ -19,7 +19,16 @@ export const LAYERS = [
   {
     name: 'batch, scan, segments',
     modules: [
-      ...['ack-queue', 'batch', 'failure', 'waiters', 'write-fully', 'write-lane', 'zero-ahead'],
+      ...[
+        'ack-queue',
+        'batch',
+        'batch-value',
+        'failure',
+        'waiters',
+        'write-fully',
+        'write-lane',
+        'zero-ahead',
+      ],
       ...['scan', 'tail', 'wal-record', 'window'],
       ...['segments', 'sequence-trail'],
     ],
