@@ -3,6 +3,7 @@
 import { errnoOf, WalError } from '../errors.js';
 import type { IoDriver } from './driver.js';
 import { createThreadpoolDriver } from './threadpool.js';
+import { createUringDriver } from './uring.js';
 
 /** `auto` is io_uring where it works and the thread pool elsewhere. */
 export type DriverChoice = 'auto' | 'uring' | 'threadpool' | IoDriver;
@@ -39,9 +40,4 @@ export function selectDriver(choice: DriverChoice, settings: DriverSettings): Se
       cause: error,
     });
   }
-}
-
-// Until the io_uring driver lands.
-function createUringDriver(_settings: DriverSettings): IoDriver {
-  throw new Error('the io_uring driver is not built in yet');
 }

@@ -1,0 +1,93 @@
+// The io_uring driver: writes, reads and syncs go through a ring of the native addon, without a
+// thread of our own; directory work and the lock go through node:fs, as in every driver.
+
+import type { Addon, RingStats } from './addon.js';
+import * as clock from './clock.js';
+import { type DirectDescriptor, openDirect } from './direct.js';
+import { type IoDriver, type IoFile, type IoOpenOptions, MEMORY_ALIGNMENT } from './driver.js';
+import * as files from './files.js';
+import { acquireLock } from './lock-file.js';
+import { UringFile } from './uring-file.js';
+import { SharedRing, type UringFeatures } from './uring-ring.js';
+
+/** Entries of the submission ring, unless told otherwise. */
+export const RING_SIZE_DEFAULT = 128;
+
+/** Options of {@link createUringDriver}. */
+export interface UringOptions {
+  /** Entries of the submission ring: a power of two, 1 … 32768. */
+  readonly ringSize?: number | undefined;
+}
+
+/** An {@link IoDriver} that also tells what it stands on. */
+export interface UringDriver extends IoDriver {
+  readonly name: 'uring';
+  features(): UringFeatures;
+  stats(): RingStats;
+}
+
+/**
+ * A driver over io_uring. All drivers of a thread with the same ring size share one ring. Throws
+ * `WalError` `ERR_WAL_DRIVER` with the reason where the addon is missing or io_uring is refused.
+ */
+export function createUringDriver(options: UringOptions = {}): UringDriver {
+  const ring = SharedRing.take(options.ringSize ?? RING_SIZE_DEFAULT);
+  let closed = false;
+  return {
+    name: 'uring',
+    fallbackReason: undefined,
+    open: (path, opening) => openFile(ring, path, opening),
+    lock: (path) => acquireLock(path),
+    list: files.listDirectory,
+    makeDirectory: files.makeDirectory,
+    remove: files.removeFile,
+    rename: files.renameFile,
+    syncDirectory: files.syncDirectory,
+    memory: (bytes) => ring.memory(bytes),
+    now: clock.now,
+    delay: clock.delay,
+    defer: clock.defer,
+    features: () => ring.features(),
+    stats: () => ring.stats(),
+    close: () => {
+      if (!closed) ring.leave();
+      closed = true;
+      return Promise.resolve();
+    },
+  };
+}
+
+async function openFile(ring: SharedRing, path: string, options: IoOpenOptions): Promise<IoFile> {
+  const { fd, created } = await files.openDescriptor(path, options);
+  try {
+    // Also without `options.direct`: reads past the cache need it.
+    const access = options.direct ? options.access : 'read';
+    const past = await refine(ring.addon, await openDirect(fd, path, access), path);
+    return new UringFile(ring, {
+      path,
+      created,
+      fd,
+      past,
+      direct: options.direct,
+      honoursDsync: options.access === 'write' && (await files.honoursDsync(fd)),
+    });
+  } catch (error) {
+    await files.closeDescriptor(fd, path);
+    throw error;
+  }
+}
+
+/** With the alignment that the kernel tells (STATX_DIOALIGN), where it does. */
+async function refine(
+  addon: Addon,
+  direct: DirectDescriptor,
+  path: string,
+): Promise<DirectDescriptor> {
+  if ('refused' in direct) return direct;
+  const alignment = addon.directAlignment(direct.fd);
+  if (typeof alignment === 'number' || !alignment.known) return direct;
+  const unit = Math.max(alignment.memory, alignment.offset);
+  if (unit > 0 && unit <= MEMORY_ALIGNMENT) return { fd: direct.fd, unit };
+  await files.closeDescriptor(direct.fd, path);
+  return { refused: unit === 0 ? 'the file has no O_DIRECT' : `O_DIRECT needs units of ${unit}` };
+}
