@@ -14,6 +14,7 @@ const LITERAL = /true|false|null/y;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const SPACE = /[ \t\r\n]*/y;
 const PLAIN_CHARACTERS = /[^"\\\u0000-\u001f]*/y;
+const INVISIBLE = /[\p{C}\p{Z}]/u;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 
 class Found extends Error {
@@ -88,8 +89,13 @@ function skip(pattern: RegExp, text: string, at: number): number {
 }
 
 function unexpected(text: string, at: number, wanted: string): Found {
-  const code = text.codePointAt(at);
-  const found =
-    code === undefined ? 'the end of the line' : JSON.stringify(String.fromCodePoint(code));
-  return new Found(at, `expected ${wanted}, found ${found}`);
+  return new Found(at, `expected ${wanted}, found ${nameOf(text.codePointAt(at))}`);
+}
+
+/** A character so that it can be seen. */
+function nameOf(codePoint: number | undefined): string {
+  if (codePoint === undefined) return 'the end of the line';
+  const character = String.fromCodePoint(codePoint);
+  if (!INVISIBLE.test(character)) return JSON.stringify(character);
+  return `U+${codePoint.toString(16).toUpperCase().padStart(4, '0')}`;
 }
