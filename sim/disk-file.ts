@@ -182,6 +182,7 @@ export class SimInode {
     change(this.medium);
     this.cache.set(this.medium);
     this.device.set(this.medium);
+    this.errorsTold = this.errors;
   }
 
   clone(): SimInode {

@@ -52,6 +52,9 @@ export const LIVENESS_STEPS_MAX = 5_000;
 /** Crashes inside open in a row: beyond, recovery is left alone. */
 const OPEN_CRASHES_MAX = 3;
 const CRASH_STEPS_MAX = 255;
+const OPEN_CRASH_STEPS_MAX = 24;
+const TRIGGER_WEIGHTS = [2, 8, 2, 1];
+const OPEN_TRIGGER_WEIGHTS = [2, 12, 0, 0];
 
 type CrashTrigger = 'idle' | 'steps' | 'truncate' | 'closing';
 const TRIGGERS: readonly CrashTrigger[] = ['idle', 'steps', 'truncate', 'closing'];
@@ -93,6 +96,15 @@ export class Engine {
 
   /** One turn of the event loop: the microtask queue was empty right before it. */
   readonly #turn = (): void => {
+    try {
+      this.#takeTurn();
+    } catch (error) {
+      this.#environment.stray(error);
+      this.#end();
+    }
+  };
+
+  #takeTurn(): void {
     const environment = this.#environment;
     if (this.#driver.runDeferred()) {
       setImmediate(this.#turn);
@@ -111,7 +123,7 @@ export class Engine {
     }
     if (goOn) setImmediate(this.#turn);
     else this.#end();
-  };
+  }
 
   #isOver(): boolean {
     const { checks, step } = this.#environment;
@@ -141,7 +153,8 @@ export class Engine {
     const { operations } = this.#driver;
     const ready = operations.eligible();
     const acts = scenario.canAct() ? this.#options.eagerness : 0;
-    const background = this.#environment.has('writeback-error') ? 1 : 0;
+    const isFaulty = this.#environment.faultsOn && this.#environment.has('writeback-error');
+    const background = isFaulty ? 1 : 0;
     const total = ready + acts;
     if (total === 0) return this.#idle();
     const index = ready === 0 ? 0 : choices.below(LANE.order, total + background);
@@ -190,8 +203,12 @@ export class Engine {
     if (this.#life >= this.#options.lives - 1 || !this.#scenario.mayCrash()) return undefined;
     const kind = choices.weighted(LANE.crash, [2, 7, 4]);
     if (kind === 0) return undefined;
-    const trigger = TRIGGERS[choices.weighted(LANE.crash, [2, 8, 2, 1])] ?? 'idle';
-    const steps = trigger === 'idle' ? 0 : choices.small(LANE.crash, CRASH_STEPS_MAX);
+    // Once a crash has struck inside open, the next ones would like to as well.
+    const again = this.#openCrashes > 0;
+    const weights = again ? OPEN_TRIGGER_WEIGHTS : TRIGGER_WEIGHTS;
+    const trigger = TRIGGERS[choices.weighted(LANE.crash, weights)] ?? 'idle';
+    const range = again ? OPEN_CRASH_STEPS_MAX : CRASH_STEPS_MAX;
+    const steps = trigger === 'idle' ? 0 : choices.small(LANE.crash, range);
     return { kind: kind === 1 ? 'power-cut' : 'kill', trigger, atStep: step + steps };
   }
 

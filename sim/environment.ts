@@ -107,6 +107,12 @@ export class SimEnvironment {
     return false;
   }
 
+  /** An error that came out of the library to nobody: thrown in a callback, or rejected unheard. */
+  stray(error: unknown): void {
+    const words = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.checks.that(false, 'everything-settles', () => `the library threw to nobody: ${words}`);
+  }
+
   /** Adds a number to the hash of the history. */
   mix(value: number): void {
     this.hash = Math.imul(this.hash ^ value, 0x01000193);

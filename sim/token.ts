@@ -30,7 +30,9 @@ export function encodeToken(token: WorldToken): string {
   const profile = limits.profile ?? '-';
   const faults = limits.faults === undefined ? '-' : maskOf(limits.faults).toString(36);
   const rest =
-    source.kind === 'seed' ? source.seed.toString(36) : packLists(source.lists).toString('base64url');
+    source.kind === 'seed'
+      ? source.seed.toString(36)
+      : packLists(source.lists).toString('base64url');
   return `${source.kind === 'seed' ? 'seed' : 'list'}.${profile}.${faults}.${rest}`;
 }
 

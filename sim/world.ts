@@ -37,9 +37,20 @@ const ACTIONS_MAX = [8, 1, 3, 20];
 const EAGERNESS = [1, 2, 6];
 const WRITEBACK_EAGERNESS = [0, 40, 200];
 const ACTION_WEIGHTS = [1, 8, 6, 3, 4, 2, 2, 1, 4, 1];
+/** Worlds whose logs grow until space is zeroed ahead of them, where dsync writes begin. */
+const HUGE_WORLDS = 12;
+const HUGE_ACTIONS_MAX = 24;
 /** Faults of the medium, and the profile that lies, are drawn for few worlds: they end them early. */
 const MEDIUM_WORLDS = 20;
 const LYING_WORLDS = 12;
+
+/** The world that runs just now, so that stray errors find it. */
+let active: SimEnvironment | undefined;
+
+/** Makes errors that nobody hears break the world that runs, for the rest of the process. */
+export function catchStrays(): void {
+  process.on('unhandledRejection', (error) => active?.stray(error));
+}
 
 /** Runs one world to its end or to the first broken promise. */
 export async function runWorld(
@@ -61,7 +72,9 @@ export async function runWorld(
   const lives = LIVES[choices.weighted(LANE.config, LIVES_WEIGHTS)] ?? 2;
   const scenario = new WriterScenario(environment, drawWorkload(choices));
   const engine = new Engine(environment, scenario, { lives, eagerness: draw(EAGERNESS) });
+  active = environment;
   const result = await engine.run();
+  active = undefined;
   return {
     ...result,
     hash: environment.hash >>> 0,
@@ -74,13 +87,15 @@ export async function runWorld(
 }
 
 function drawWorkload(choices: Choices): Workload {
-  const options = drawWriterOptions(choices);
-  const actionsMax = ACTIONS_MAX[choices.below(LANE.config, ACTIONS_MAX.length)] ?? 8;
+  const huge = choices.chance(LANE.config, HUGE_WORLDS);
+  const options = drawWriterOptions(choices, huge);
+  const drawn = ACTIONS_MAX[choices.below(LANE.config, ACTIONS_MAX.length)] ?? 8;
+  const actionsMax = huge ? HUGE_ACTIONS_MAX : drawn;
   // Swarm: a world in which some actions never come meets states that a balanced one does not.
   const weights = ACTIONS.map((_name, index) =>
     index > 2 && choices.chance(LANE.config, 90) ? 0 : (ACTION_WEIGHTS[index] ?? 1),
   );
-  return { options, weights, actionsMax, huge: choices.chance(LANE.config, 10) };
+  return { options, weights, actionsMax, huge };
 }
 
 function drawProfile(choices: Choices): Profile {

@@ -12,7 +12,8 @@ const WAITERS = [1 << 16, 0, 1, 3];
 const AHEAD_BYTES = [0, 4096, 16384, 1 << 16];
 
 /** Draws the options of one world; the first of each list is the mildest. */
-export function drawWriterOptions(choices: Choices): UringWalOptions {
+export function drawWriterOptions(choices: Choices, huge: boolean): UringWalOptions {
+  if (huge) return drawHugeOptions(choices);
   const pick = (list: readonly number[]): number =>
     list[choices.below(LANE.config, list.length)] ?? 0;
   return {
@@ -24,5 +25,15 @@ export function drawWriterOptions(choices: Choices): UringWalOptions {
     preallocateBytes: pick(AHEAD_BYTES),
     directIo: choices.chance(LANE.config, 100),
     sync: choices.chance(LANE.config, 64),
+  };
+}
+
+/** Where logs grow large: space zeroed ahead, O_DIRECT more often than not, room in the queue. */
+function drawHugeOptions(choices: Choices): UringWalOptions {
+  return {
+    batchSize: choices.chance(LANE.config, 128) ? 4096 : 65536,
+    preallocateBytes: choices.chance(LANE.config, 128) ? 65536 : 16384,
+    directIo: !choices.chance(LANE.config, 64),
+    sync: choices.chance(LANE.config, 128),
   };
 }

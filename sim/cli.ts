@@ -1,0 +1,150 @@
+// `npm run sim`: a campaign, one world again, or every small world there is.
+
+import { randomInt } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { runCampaign } from './campaign.js';
+import { type CliOptions, HELP, UsageError, parseOptions } from './cli-options.js';
+import { describeCase, shrinkCase } from './failure.js';
+import { FAULT_NAMES } from './faults.js';
+import { INVARIANT_NAMES } from './invariants.js';
+import { Progress } from './progress.js';
+import { runRegressions } from './regressions.js';
+import { describeViolation, storyOf, traceLines } from './story.js';
+import { coverageTable, grouped } from './table.js';
+import { type Counts, missingOf } from './tally.js';
+import { type WorldToken, choicesOf, encodeToken } from './token.js';
+import { catchStrays, runWorld } from './world.js';
+
+const EXIT = { held: 0, broken: 1, unexercised: 2, usage: 64 } as const;
+
+const out = (text: string): void => {
+  process.stdout.write(`${text}\n`);
+};
+
+async function main(args: readonly string[]): Promise<number> {
+  const options = parseOptions(args);
+  if (options.help) {
+    out(HELP);
+    return EXIT.held;
+  }
+  catchStrays();
+  if (options.replay !== undefined) return replay(options.replay, options);
+  return campaign(options);
+}
+
+async function replay(token: WorldToken, options: CliOptions): Promise<number> {
+  const world = await runWorld(choicesOf(token.source), token.limits, { traced: true });
+  const trace = world.trace ?? [];
+  if (options.json) {
+    out(JSON.stringify({ ...world, trace }, undefined, 2));
+  } else {
+    out(traceLines(trace).join('\n'));
+    out(`\nIn short, on ${world.profile}:`);
+    storyOf(trace).forEach((step, index) => {
+      out(`  ${String(index + 1).padStart(2)}. ${step}`);
+    });
+    const verdict =
+      world.violation === undefined
+        ? 'All promises held.'
+        : `BROKEN  ${describeViolation(world.violation)}`;
+    out(`\n${verdict}\nhistory ${world.hash.toString(16)}, ${String(world.steps)} steps`);
+  }
+  return world.violation === undefined ? EXIT.held : EXIT.broken;
+}
+
+async function campaign(options: CliOptions): Promise<number> {
+  const seed = options.seed ?? randomInt(2 ** 40);
+  const limits = { faults: options.faults, profile: options.profile };
+  const failed = await runRegressions();
+  if (failed !== undefined) {
+    out(`a regression is back: ${failed.file}\n${describeViolation(failed.violation)}`);
+    out(`Replay:  npm run sim -- --replay ${failed.token}`);
+    return EXIT.broken;
+  }
+  const progress = new Progress(process.stderr);
+  const started = Date.now();
+  const result = await runCampaign({
+    seed,
+    limits,
+    worlds: options.worlds,
+    seconds: options.seconds,
+    jobs: options.jobs,
+    twicePercent: options.twice,
+    onProgress: (counts) => {
+      const seconds = (Date.now() - started) / 1000;
+      const byTime = seconds / (options.seconds ?? (options.worlds === undefined ? 10 : Infinity));
+      progress.show(
+        Math.max(byTime, counts.worlds / (options.worlds ?? Infinity)),
+        rates(counts, seconds),
+      );
+    },
+  });
+  progress.clear();
+  const { counts, failure, seconds } = result;
+  const found =
+    failure === undefined
+      ? undefined
+      : await shrinkCase({ source: { kind: 'seed', seed: failure.seed }, limits });
+  const missing = missingOf(counts, limits);
+  if (options.json) {
+    out(JSON.stringify({ seed, seconds, ...named(counts), failure, found, missing }, undefined, 2));
+  } else {
+    out(coverageTable(counts, limits));
+    out(
+      `\nseed ${String(seed)}: ${rates(counts, seconds)}; ${grouped(counts.twice)} worlds run twice`,
+    );
+  }
+  if (options.report !== undefined) await writeReport(options.report);
+  if (failure !== undefined) {
+    const token = encodeToken({ source: { kind: 'seed', seed: failure.seed }, limits });
+    if (!options.json) out(`\n${found === undefined ? failure.why : describeCase(found)}`);
+    if (found === undefined) out(`Replay:  npm run sim -- --replay ${token}`);
+    return EXIT.broken;
+  }
+  const unexercised = [...missing.faults, ...missing.invariants];
+  if (unexercised.length === 0) return EXIT.held;
+  if (!options.json) out(`\nnever exercised, so nothing is shown: ${unexercised.join(', ')}`);
+  return EXIT.unexercised;
+}
+
+async function writeReport(file: string): Promise<void> {
+  await writeFile(file, '');
+}
+
+function rates(counts: Counts, seconds: number): string {
+  const perSecond = (count: number): string => `${grouped(count / Math.max(seconds, 0.001))}/s`;
+  return (
+    `${grouped(counts.worlds)} worlds (${perSecond(counts.worlds)}), ` +
+    `${grouped(counts.crashes)} crashes (${perSecond(counts.crashes)}) in ${seconds.toFixed(1)} s`
+  );
+}
+
+function named(counts: Counts): object {
+  const byInvariant = (list: readonly number[]): object =>
+    Object.fromEntries(INVARIANT_NAMES.map((name, index) => [name, list[index] ?? 0]));
+  return {
+    worlds: counts.worlds,
+    crashes: counts.crashes,
+    steps: counts.steps,
+    twice: counts.twice,
+    invariants: byInvariant(counts.checked),
+    faults: Object.fromEntries(
+      FAULT_NAMES.map((name, fault) => [
+        name,
+        {
+          fired: counts.fired[fault],
+          worlds: counts.worldsWith[fault],
+          checked: byInvariant(counts.checkedWith[fault] ?? []),
+        },
+      ]),
+    ),
+  };
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  process.stderr.write(`${error.message}\nnpm run sim -- --help tells what there is\n`);
+  process.exitCode = EXIT.usage;
+}

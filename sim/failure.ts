@@ -1,0 +1,72 @@
+// From a world that failed to something a person can act on: the shrunk case, its steps, and the
+// command that replays it.
+
+import type { ChoiceLists } from './choices.js';
+import type { TraceEvent } from './environment.js';
+import type { Violation } from './invariants.js';
+import { runListsOf, shrink } from './shrink.js';
+import { describeViolation, storyOf } from './story.js';
+import { type WorldToken, choicesOf, encodeToken } from './token.js';
+import { type WorldResult, runWorld } from './world.js';
+
+/** A failing world, made small. */
+export interface ShrunkCase {
+  readonly violation: Violation;
+  readonly token: string;
+  readonly steps: readonly string[];
+  readonly trace: readonly TraceEvent[];
+  readonly profile: WorldResult['profile'];
+  readonly choicesBefore: number;
+  readonly choicesAfter: number;
+  readonly runs: number;
+}
+
+const SHRINK_MS = 8000;
+
+/** Shrinks a failing world; undefined when it does not fail (any more). */
+export async function shrinkCase(
+  world: WorldToken,
+  milliseconds = SHRINK_MS,
+): Promise<ShrunkCase | undefined> {
+  const { limits } = world;
+  const choices = choicesOf(world.source);
+  const original = await runWorld(choices, limits);
+  if (original.violation === undefined) return undefined;
+  const endsAt = Date.now() + milliseconds;
+  const lists = choices.recorded();
+  const small = await shrink(lists, runListsOf(limits), {
+    runsMax: 20_000,
+    isOver: () => Date.now() >= endsAt,
+  });
+  const token: WorldToken = { source: { kind: 'lists', lists: small.lists }, limits };
+  const shown = await runWorld(choicesOf(token.source), limits, { traced: true });
+  if (shown.violation === undefined || shown.trace === undefined) return undefined;
+  return {
+    violation: shown.violation,
+    token: encodeToken(token),
+    steps: storyOf(shown.trace),
+    trace: shown.trace,
+    profile: shown.profile,
+    choicesBefore: countOf(lists),
+    choicesAfter: countOf(small.lists),
+    runs: small.runs,
+  };
+}
+
+/** The case in words: what broke, the steps, the command. */
+export function describeCase(found: ShrunkCase): string {
+  const steps = found.steps.map((step, index) => `  ${String(index + 1).padStart(2)}. ${step}`);
+  return [
+    `BROKEN  ${describeViolation(found.violation)}`,
+    '',
+    `The shrunk case, on ${found.profile} (${String(found.choicesBefore)} choices down to ` +
+      `${String(found.choicesAfter)} in ${String(found.runs)} runs):`,
+    ...steps,
+    '',
+    `Replay:  npm run sim -- --replay ${found.token}`,
+  ].join('\n');
+}
+
+function countOf(lists: ChoiceLists): number {
+  return lists.reduce((sum, list) => sum + list.length, 0);
+}
