@@ -152,7 +152,7 @@ function directTests(current: CurrentWorld): void {
     await cached.close();
   });
 
-  test('misaligned operations are EINVAL', async (context) => {
+  test('misaligned positions and lengths are EINVAL', async (context) => {
     const world = current();
     const file = await open(world, 'log', { direct: true });
     const block = directBlock(file);
@@ -162,9 +162,8 @@ function directTests(current: CurrentWorld): void {
     const unit = block ?? MEMORY_ALIGNMENT;
     expect(await file.write(memory, 0, 2 * unit, 0)).toBe(2 * unit);
     await expectIoError(file.write(memory, 0, unit, 1), 'EINVAL');
-    await expectIoError(file.write(memory, 1, unit, 0), 'EINVAL');
     await expectIoError(file.write(memory, 0, unit - 1, 0), 'EINVAL');
-    await expectIoError(file.read(memory, 1, unit, 0), 'EINVAL');
+    await expectIoError(file.read(memory, 0, unit, 1), 'EINVAL');
     await file.close();
   });
 }

@@ -78,7 +78,7 @@ export interface OpenedDescriptor {
 /**
  * Opens a file through the page cache and tells for certain whether this call created it. O_DIRECT
  * is no part of it: open(2) may create a file and refuse O_DIRECT in one call; see {@link reopen}.
- * Rejects with `IoError`: EEXIST (`exclusive`), ENOENT, EISDIR, EINVAL (a pipe or socket), ELOOP
+ * Rejects with `IoError`: EEXIST (`exclusive`), ENOENT, EISDIR, EINVAL (a pipe, socket or device), ELOOP
  * (creating would have to follow a symlink), and what open(2) says.
  */
 export async function openDescriptor(
@@ -115,11 +115,11 @@ async function openExisting(path: string, flags: number): Promise<number | undef
     const stats = await call<fs.Stats>('open', path, (done) => {
       fs.stat(path, done);
     });
-    // Opening a pipe would wait for its other end, and a thread of the pool with it.
     if (stats.isDirectory()) {
       throw new IoError('EISDIR', 'open', path, { detail: 'illegal operation on a directory' });
     }
-    if (stats.isFIFO() || stats.isSocket()) {
+    // Opening a pipe would wait for its other end, and a device has no size to append at.
+    if (!stats.isFile()) {
       throw new IoError('EINVAL', 'open', path, { detail: 'not a regular file' });
     }
     return await call<number>('open', path, (done) => {

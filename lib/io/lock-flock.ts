@@ -1,9 +1,9 @@
 // flock(2) by way of the native addon, for the lock protocol. Without the addon the protocol
 // stands on its lock file alone.
 
+import { constants } from 'node:os';
+
 import { loadAddon } from './addon.js';
-import { IoError } from './driver.js';
-import { describeErrno } from './uring-reason.js';
 
 /** See `LockSystem.tryFlock`; undefined without the addon. */
 export function nativeFlock(): ((fd: number) => boolean) | undefined {
@@ -12,8 +12,7 @@ export function nativeFlock(): ((fd: number) => boolean) | undefined {
   return (fd) => {
     const errno = addon.flock(fd);
     if (errno === 0) return true;
-    const { code, detail } = describeErrno(errno);
-    if (code === 'EAGAIN') return false;
-    throw new IoError(code, 'flock', '', { detail });
+    if (errno === constants.errno.EWOULDBLOCK) return false;
+    throw new Error(`flock failed with errno ${String(errno)}`);
   };
 }

@@ -5,7 +5,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { driverContract } from './contract.js';
 import { CREATE } from './contract-world.js';
 import type { IoFile } from './driver.js';
-import { realHarness, removeDirectory, temporaryDirectory } from './test-world.js';
+import {
+  MEMORY_FILE_SYSTEM,
+  realHarness,
+  removeDirectory,
+  temporaryDirectory,
+} from './test-world.js';
 import { createThreadpoolDriver } from './threadpool.js';
 import { takeMemory } from './wasm-memory.js';
 
@@ -13,6 +18,13 @@ driverContract(
   'threadpool',
   realHarness(() => createThreadpoolDriver()),
 );
+
+if (MEMORY_FILE_SYSTEM !== undefined) {
+  driverContract(
+    'threadpool, on a file system without known dsync',
+    realHarness(() => createThreadpoolDriver(), MEMORY_FILE_SYSTEM),
+  );
+}
 
 const onLinux = process.platform === 'linux';
 
@@ -51,11 +63,13 @@ describe('the thread-pool driver', () => {
   });
 
   test('O_DIRECT that is refused says why, and the file works without', async (context) => {
-    if (!fs.existsSync('/dev/full')) context.skip('no /dev/full');
+    if (!onLinux) context.skip('a file of /proc has no O_DIRECT');
     const driver = createThreadpoolDriver();
-    const file = await driver.open('/dev/full', { ...CREATE, create: 'never', direct: true });
+    const path = '/proc/self/comm';
+    const file = await driver.open(path, { ...CREATE, create: 'never', direct: true });
     expect(file.direct).toMatchObject({ refused: expect.stringContaining('EINVAL') as string });
     expect(file.pastCache).toBeUndefined();
+    expect(file.honoursDsync).toBe(false);
     const memory = driver.memory(4096);
     expect(await file.read(memory, 0, 1, 1)).toBe(1);
     const past = file.read(memory, 0, 4096, 0, { pastCache: true });
