@@ -3,7 +3,8 @@
 //   what follows                                             verdict
 //   nothing, or only zeros to the end of the file            clean
 //   something, but no whole valid record                     torn
-//   a whole record, and before it a sector that is all zero  tear (sectors landed out of order)
+//   a whole record, and before it a sector that is all zero  tear (sectors landed out of order),
+//                                                            or nothing but zeros
 //   a whole record, no such sector                           corrupt
 //
 // An unwritten sector of an append-only file reads as zeros; that is what tells a crash, which may
@@ -49,12 +50,18 @@ export async function judgeEnd(window: FileWindow, offset: number, stop: number)
     return { kind: 'clean', offset, size, reason: 'only zeros follow' };
   }
   const reason = record.STOP_REASONS[stop] ?? 'unknown';
+  // A whole record in the wrong place: no crash leaves that.
+  if (stop === record.STOP.BAD_SEQUENCE) {
+    return { kind: 'corrupt', offset, size, reason, next: offset };
+  }
   const search = await findFollower(window, offset);
   if (search === 'exhausted') {
     return { kind: 'corrupt', offset, size, reason: `${reason}; too many candidates follow` };
   }
   if (search === undefined) return { kind: 'torn', offset, size, reason };
-  const tear = await hasZeroSector(window, offset, search);
+  // A file system that takes back what it could not sync leaves zeros, however short the gap is.
+  const isGap = await isZero(window, offset, search);
+  const tear = isGap || (await hasZeroSector(window, offset, search));
   return { kind: tear ? 'tear' : 'corrupt', offset, size, reason, next: search };
 }
 

@@ -43,6 +43,7 @@ export async function writeFully(file: IoFile, job: WriteJob): Promise<void> {
   const unit = directUnit(file);
   let interruptions = 0;
   let limit = job.length;
+  let isGuarded = false;
   while (job.done < job.length) {
     const { start, position, done, dsync } = job;
     let count: number;
@@ -60,7 +61,6 @@ export async function writeFully(file: IoFile, job: WriteJob): Promise<void> {
       const detail = 'zero bytes were written';
       throw new IoError('EIO', 'write', file.path, { detail, writeHalf: true });
     }
-    const wasLimited = limit < job.length;
     const progress = count - (count % unit);
     job.done += progress;
     interruptions = progress === 0 ? interruptions + 1 : 0;
@@ -70,9 +70,12 @@ export async function writeFully(file: IoFile, job: WriteJob): Promise<void> {
     }
     if (job.done < limit) {
       job.resubmits++;
-      limit = sectorEnd(position + job.done, position, job.length);
-    } else if (wasLimited) {
+      const end = sectorEnd(position + job.done, position, job.length);
+      isGuarded ||= end !== undefined;
+      limit = end ?? job.length;
+    } else if (isGuarded) {
       await syncBetween(file, job);
+      isGuarded = false;
       limit = job.length;
     }
   }
@@ -89,11 +92,12 @@ async function syncBetween(file: IoFile, job: WriteJob): Promise<void> {
 
 /**
  * After a short write that ended inside a sector, that sector must be whole on disk before anything
- * behind it is written: half a sector followed by later ones could not be told from damage.
+ * behind it is written, by this job or the next: half a record in one sector with others behind it
+ * could not be told from damage. Returns where the sector (or the job) ends, counted in the job.
  */
-function sectorEnd(reached: number, position: number, length: number): number {
+function sectorEnd(reached: number, position: number, length: number): number | undefined {
   const inside = reached % SECTOR_BYTES;
-  if (inside === 0) return length;
+  if (inside === 0) return undefined;
   return Math.min(length, reached - inside + SECTOR_BYTES - position);
 }
 
