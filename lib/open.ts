@@ -78,9 +78,11 @@ function openFailed(path: string, cause: unknown): unknown {
     return cause;
   }
   const why = cause instanceof Error ? cause.message : String(cause);
-  const missing = errnoOf(cause) === 'ENOENT' ? `; is there a directory '${dirname(path)}'?` : '';
-  return new WalError('ERR_WAL_OPEN', `cannot open the log '${path}': ${why}${missing}`, {
-    path,
-    cause,
-  });
+  const message = `cannot open the log '${path}': ${why}${hint(path, errnoOf(cause))}`;
+  return new WalError('ERR_WAL_OPEN', message, { path, cause });
+}
+
+function hint(path: string, errno: string | undefined): string {
+  if (errno === 'ENOENT') return `; is there a directory '${dirname(path)}'?`;
+  return errno === 'EINVAL' ? '; is it a regular file?' : '';
 }

@@ -64,7 +64,7 @@ export function resolveOptions(options: UringWalOptions): ResolvedOptions {
   if (unknown !== undefined) {
     throw new TypeError(`unknown option '${unknown}'; there are: ${NAMES.join(', ')}`);
   }
-  const recovery = options.recovery ?? 'strict';
+  const { recovery = 'strict', driver = 'auto' } = options;
   if (!RECOVERY_MODES.includes(recovery)) {
     throw new TypeError(`recovery is ${String(recovery)}: 'strict' or 'trim' is allowed`);
   }
@@ -88,16 +88,16 @@ export function resolveOptions(options: UringWalOptions): ResolvedOptions {
     mode: integer(options, 'mode'),
     directIo: options.directIo ?? false,
     sync: options.sync ?? false,
-    driver: options.driver ?? 'auto',
+    driver,
     recovery,
   };
 }
 
 function integer(options: UringWalOptions, name: keyof typeof INTEGERS): number {
   const [fallback, min, max] = INTEGERS[name];
-  const value: unknown = options[name] ?? fallback;
+  const { [name]: value = fallback } = options as Record<string, unknown>;
   if (typeof value !== 'number') {
-    throw new TypeError(`${name} must be a number, not ${typeof value}`);
+    throw new TypeError(`${name} is ${String(value)}: a number is allowed`);
   }
   if (!Number.isInteger(value) || value < min || value > max) {
     const allowed = `an integer from ${String(min)} to ${String(max)}`;

@@ -1,5 +1,7 @@
 // Which driver moves the bytes: the one asked for, or the best that works here.
 
+import { inspect } from 'node:util';
+
 import { errnoOf, WalError } from '../errors.js';
 import type { IoDriver } from './driver.js';
 import { createThreadpoolDriver } from './threadpool.js';
@@ -7,6 +9,8 @@ import { createUringDriver } from './uring.js';
 
 /** `auto` is io_uring where it works and the thread pool elsewhere. */
 export type DriverChoice = 'auto' | 'uring' | 'threadpool' | IoDriver;
+
+const NAMES: readonly unknown[] = ['auto', 'uring', 'threadpool'];
 
 /** What a ring needs to be set up. */
 export interface DriverSettings {
@@ -23,10 +27,15 @@ export interface SelectedDriver {
 
 /**
  * A driver that works. With `auto`, a refused io_uring is no failure: the reason stands in the
- * driver's `fallbackReason`. With `uring` it throws `WalError` `ERR_WAL_DRIVER`.
+ * driver's `fallbackReason`. With `uring` it throws `WalError` `ERR_WAL_DRIVER`. What is no choice at
+ * all is a TypeError.
  */
 export function selectDriver(choice: DriverChoice, settings: DriverSettings): SelectedDriver {
-  if (typeof choice !== 'string') return { driver: choice, owned: false };
+  if (isDriver(choice)) return { driver: choice, owned: false };
+  if (!NAMES.includes(choice)) {
+    const allowed = "'auto', 'uring', 'threadpool' or an IoDriver";
+    throw new TypeError(`driver is ${inspect(choice, { depth: 0 })}: ${allowed} is allowed`);
+  }
   if (choice === 'threadpool') return { driver: createThreadpoolDriver(), owned: true };
   try {
     return { driver: createUringDriver(settings), owned: true };
@@ -40,4 +49,8 @@ export function selectDriver(choice: DriverChoice, settings: DriverSettings): Se
       cause: error,
     });
   }
+}
+
+function isDriver(choice: DriverChoice): choice is IoDriver {
+  return typeof choice === 'object' && choice !== null && typeof choice.open === 'function';
 }
