@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { type CurrentWorld, expectIoError, get, memoryOf, open, put } from './contract-world.js';
-import { MEMORY_ALIGNMENT } from './driver.js';
+import { type IoFile, MEMORY_ALIGNMENT } from './driver.js';
 
 export function lifeContract(current: CurrentWorld): void {
   describe('memory', () => {
@@ -101,6 +101,32 @@ function closeTests(current: CurrentWorld): void {
     expect((await get(driver, back, 0, 40 * 8192)).replaceAll('x', '')).toBe('');
     expect(await back.size()).toBe(600_000);
     await back.close();
+  });
+
+  test('waits for a lone operation of each kind, whatever it is made of', async () => {
+    const world = current();
+    const { driver } = world;
+    const memory = memoryOf(driver, 'x'.repeat(4096));
+    for (let round = 0; round < 10; round += 1) {
+      const operations = [
+        (file: IoFile) => file.write(memory, 0, 4096, 0, { dsync: true }),
+        (file: IoFile) => file.allocate(0, 3_000_000),
+        (file: IoFile) => file.read(memory, 0, 100, 0),
+        (file: IoFile) => file.truncate(10),
+        (file: IoFile) => file.sync(),
+        (file: IoFile) => file.size(),
+      ];
+      for (const operation of operations) {
+        const file = await open(world, 'log');
+        let settled = false;
+        const done = operation(file).then(() => {
+          settled = true;
+        });
+        await file.close();
+        expect(settled).toBe(true);
+        await done;
+      }
+    }
   });
 
   test('afterwards every operation is EBADF, and settles', async () => {

@@ -84,9 +84,12 @@ export class UringFile implements IoFile {
     if (this.honoursDsync) {
       return this.#write(memory, start, length, position, RWF_DSYNC, WRITE_DSYNC);
     }
-    return this.#write(memory, start, length, position, 0, WRITE).then((count) =>
-      this.#sync().then(() => count),
-    );
+    // As one: between the two, close must not take the descriptor away.
+    return this.#track('write', async () => {
+      const count = await this.#write(memory, start, length, position, 0, WRITE);
+      await this.#sync();
+      return count;
+    });
   }
 
   read(
