@@ -235,7 +235,7 @@ describe('append stopped', () => {
   });
 
   it('by a closed pipe ends quietly, and the log is whole', async () => {
-    await inFolder(async (folder) => {
+    await inFolder((folder) => {
       const log = join(folder, 'log');
       const script = 'yes "$1" | "$2" "$3" append "$4" | head -n 1; echo "${PIPESTATUS[1]}"';
       const args = ['-c', script, 'bash', PUT_A, process.execPath, COMMAND_PATH, log];
@@ -306,7 +306,7 @@ describe('append fails with exit 74', () => {
   });
 
   it('standard input that cannot be read', async () => {
-    await inFolder(async (folder) => {
+    await inFolder((folder) => {
       const args = [COMMAND_PATH, 'append', join(folder, 'log')];
       // Address 0 is mapped nowhere: the kernel answers EIO.
       const unreadable = openSync('/proc/self/mem', 'r');
