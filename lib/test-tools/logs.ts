@@ -16,7 +16,7 @@ import { expect, onTestFinished } from 'vitest';
 
 import { WalEntry } from '../entry.js';
 import type { PlacedRecord, PlainRecord } from '../fixtures/independent.js';
-import { independentLog, independentRead } from '../fixtures/independent.js';
+import { independentLine, independentLog, independentRead } from '../fixtures/independent.js';
 import type { WalReaderOptions } from '../reader.js';
 import { WalReader } from '../reader.js';
 import type { WalEnd } from '../tail.js';
@@ -134,13 +134,8 @@ export async function expectReplay(
   options?: WalReaderOptions,
 ): Promise<WalEnd | undefined> {
   const { records: found, end } = await readLog(path, options);
-  const { placed } = independentLog(records);
-  const comparable = placed.map((record) => ({
-    ...record,
-    key: Buffer.from(record.key),
-    value: Buffer.from(record.value),
-  }));
-  expect(found).toEqual(comparable);
+  const expected = independentLog(records).placed.map(independentLine);
+  expect(found.map(independentLine)).toEqual(expected);
   return end;
 }
 
