@@ -13,6 +13,9 @@ const BAR_PITCH = 23;
 const TITLE_HEIGHT = 46;
 const FOOT_HEIGHT = 20;
 const LINES_HEIGHT = 190;
+const LEGEND_PITCH = 16;
+/** Whiskers of rounds gone astray are cut here, as a part of the bars' width. */
+const WHISKER_SHARE_MAX = 1.08;
 
 /** How each kind of row is drawn. */
 export type Style = Family | 'blocking';
@@ -74,31 +77,30 @@ export function barPanelHeight(panel: BarPanel): number {
   return TITLE_HEIGHT + panel.bars.length * BAR_PITCH + FOOT_HEIGHT;
 }
 
-export function linePanelHeight(): number {
-  return TITLE_HEIGHT + LINES_HEIGHT + FOOT_HEIGHT;
+export function linePanelHeight(lineCount: number): number {
+  return TITLE_HEIGHT + LINES_HEIGHT + FOOT_HEIGHT + lineCount * LEGEND_PITCH;
 }
 
 /** Horizontal bars with whiskers from the smallest to the largest round. */
 export function drawBars(panel: BarPanel): string {
-  const ends = panel.bars.map((bar) => bar.max ?? bar.value ?? 0);
-  const scale = BAR_WIDTH / Math.max(...ends, panel.target?.value ?? 0, Number.MIN_VALUE);
+  const medians = panel.bars.map((bar) => bar.value ?? 0);
+  const scale = BAR_WIDTH / Math.max(...medians, panel.target?.value ?? 0, Number.MIN_VALUE);
   const parts = [heading(panel.title, panel.subtitle)];
-  panel.bars.forEach((bar, at) => {
-    parts.push(drawBar(bar, TITLE_HEIGHT + at * BAR_PITCH, scale));
-  });
+  const bars = panel.bars.map((bar, at) => drawBar(bar, TITLE_HEIGHT + at * BAR_PITCH, scale));
   if (panel.target !== undefined) {
     const x = LABEL_WIDTH + panel.target.value * scale;
     const bottom = TITLE_HEIGHT + panel.bars.length * BAR_PITCH;
     const kind = panel.target.met ? 'met' : 'missed';
+    const left = x < PANEL_WIDTH / 2;
     parts.push(
       `<line class="${kind}" x1="${x.toFixed(1)}" x2="${x.toFixed(1)}" y1="${String(TITLE_HEIGHT - 4)}" y2="${String(bottom)}"/>`,
-      svgText(Math.min(x, PANEL_WIDTH - VALUE_WIDTH), bottom + 11, panel.target.text, {
-        anchor: 'end',
+      svgText(x + (left ? -2 : 2), bottom + 11, panel.target.text, {
+        anchor: left ? 'start' : 'end',
         kind: `small ${kind}-text`,
       }),
     );
   }
-  return parts.join('\n');
+  return [...parts, ...bars].join('\n');
 }
 
 function drawBar(bar: Bar, y: number, scale: number): string {
@@ -114,8 +116,9 @@ function drawBar(bar: Bar, y: number, scale: number): string {
   const rectangle =
     `<rect x="${String(LABEL_WIDTH)}" y="${String(y)}" width="${width.toFixed(1)}" ` +
     `height="${String(BAR_HEIGHT)}" rx="2" fill="${FILLS[bar.style]}"/>`;
+  const end = LABEL_WIDTH + WHISKER_SHARE_MAX * BAR_WIDTH;
   const from = LABEL_WIDTH + (bar.min ?? bar.value) * scale;
-  const to = LABEL_WIDTH + (bar.max ?? bar.value) * scale;
+  const to = Math.min(LABEL_WIDTH + (bar.max ?? bar.value) * scale, end);
   const middle = (y + BAR_HEIGHT / 2).toFixed(1);
   const whisker = `<line class="whisker" x1="${from.toFixed(1)}" x2="${to.toFixed(1)}" y1="${middle}" y2="${middle}"/>`;
   const kind = bar.style === 'ours' ? 'strong' : 'label';
@@ -161,11 +164,9 @@ export function drawLines(panel: LinePanel): string {
         svgText(x(point.x), y(point.y) + below, point.text, { anchor: 'middle', kind }),
       );
     }
-    const last = line.points.at(-1);
-    if (last !== undefined) {
-      const swatch = `<rect x="${String(left - 20)}" y="${String(TITLE_HEIGHT + at * 16)}" width="10" height="10" fill="${colour}"/>`;
-      parts.push(swatch, svgText(left - 4, TITLE_HEIGHT + 9 + at * 16, line.label, { kind }));
-    }
+    const legendY = bottom + FOOT_HEIGHT + at * LEGEND_PITCH;
+    const swatch = `<rect x="${String(left - 20)}" y="${String(legendY)}" width="10" height="10" fill="${colour}"/>`;
+    parts.push(swatch, svgText(left - 4, legendY + 9, line.label, { kind }));
   });
   return parts.join('\n');
 }

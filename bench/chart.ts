@@ -31,12 +31,13 @@ const SATURATED = 'durable-1024';
 
 const STYLE = `
   text { font: 12px system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif; fill: #1f2937; }
+  text { paint-order: stroke; stroke: #ffffff; stroke-width: 3px; stroke-linejoin: round; }
   .heading { font-size: 22px; font-weight: 700; }
   .title { font-size: 15px; font-weight: 700; }
   .strong { font-weight: 700; fill: #0f766e; }
   .small { font-size: 11px; fill: #64748b; }
   .small.strong { fill: #0f766e; }
-  .whisker { stroke: #111827; stroke-width: 1.2; opacity: 0.65; }
+  .whisker { stroke: #111827; stroke-width: 1.2; opacity: 0.5; }
   .axis { stroke: #cbd5e1; }
   .met { stroke: #15803d; stroke-width: 1.5; stroke-dasharray: 4 3; }
   .missed { stroke: #b91c1c; stroke-width: 1.5; stroke-dasharray: 4 3; }
@@ -132,7 +133,8 @@ function allPanels(workloads: readonly WorkloadReport[]): Placed[] {
   }
   const placed = bars.map((panel) => ({ height: barPanelHeight(panel), body: drawBars(panel) }));
   if (recover.length > 1) {
-    placed.push({ height: linePanelHeight(), body: drawLines(recoverPanel(recover)) });
+    const panel = recoverPanel(recover);
+    placed.push({ height: linePanelHeight(panel.lines.length), body: drawLines(panel) });
   }
   return placed;
 }

@@ -27,8 +27,10 @@ export interface Counts {
   /** System calls by name, of the appends alone: those of open and close are taken off. */
   readonly calls: ReadonlyMap<string, number>;
   readonly callsPerAppend: number;
-  /** Bytes that the process handed to the file per byte of records; NaN where not known. */
-  readonly bytesWrittenPerByte: number;
+  /** Bytes of the writer's own writes per byte of records: padding and rewritten blocks show. */
+  readonly logBytesPerByte: number;
+  /** Bytes the kernel accounts to the process's disk per byte of records: zeros ahead included. */
+  readonly diskBytesPerByte: number;
 }
 
 export const COUNT_CASES: readonly CountCase[] = [
@@ -53,6 +55,12 @@ export const COUNT_CASES: readonly CountCase[] = [
   },
 ];
 
+/** What one traced process wrote, in bytes. */
+interface Written {
+  readonly log: number;
+  readonly disk: number;
+}
+
 /** Whether strace is here and may trace. */
 export function straceWorks(): boolean {
   return spawnSync('strace', ['-c', 'true'], { stdio: 'ignore' }).status === 0;
@@ -75,7 +83,8 @@ export function countCase(one: CountCase): Counts {
     return {
       calls,
       callsPerAppend: all / APPENDS,
-      bytesWrittenPerByte: (busy.bytesWritten - idle.bytesWritten) / recordsBytes,
+      logBytesPerByte: busy.written.log / recordsBytes,
+      diskBytesPerByte: (busy.written.disk - idle.written.disk) / recordsBytes,
     };
   } finally {
     fs.rmSync(directory, { recursive: true, force: true });
@@ -88,7 +97,7 @@ function trace(
   prefix: string,
 ): {
   calls: Map<string, number>;
-  bytesWritten: number;
+  written: Written;
 } {
   const summary = `${prefix}.strace`;
   const script = fileURLToPath(import.meta.url);
@@ -106,8 +115,7 @@ function trace(
       calls.set(match[2], Number(match[1]));
     }
   }
-  const { bytesWritten } = JSON.parse(run.stdout) as { bytesWritten: number };
-  return { calls, bytesWritten };
+  return { calls, written: JSON.parse(run.stdout) as Written };
 }
 
 /** The traced process: opens, appends, says how many bytes the kernel saw written, closes. */
@@ -116,33 +124,40 @@ async function appendUnderTrace(job: CountCase & { appends: number; path: string
   const { path, directIo, driver, sync } = job;
   const writer = await UringWalWriter.open(path, { directIo, driver, sync });
   const { key, value } = payload(SHAPE);
-  const before = writtenByProcess();
   let sequence = 0;
   const caller = async (): Promise<void> => {
     while (sequence < job.appends) await writer.append(WalEntry.put(++sequence, key, value));
   };
   await Promise.all(Array.from({ length: job.callers }, caller));
-  const bytesWritten = writtenByProcess() - before;
+  const log = writer.stats().bytesWritten;
   await writer.close();
-  process.stdout.write(JSON.stringify({ bytesWritten }));
+  process.stdout.write(JSON.stringify({ log, disk: diskBytesOfProcess() }));
 }
 
-/** What the kernel accounts to this process as handed to storage or the page cache, in bytes. */
-function writtenByProcess(): number {
-  const match = /^wchar: (\d+)$/m.exec(fs.readFileSync('/proc/self/io', 'utf8'));
+/** Pages this process dirtied and blocks it wrote past the cache, in bytes, as the kernel counts. */
+function diskBytesOfProcess(): number {
+  const match = /^write_bytes: (\d+)$/m.exec(fs.readFileSync('/proc/self/io', 'utf8'));
   return match === null ? Number.NaN : Number(match[1]);
 }
 
 export function runCounts(): void {
   if (!straceWorks()) throw new Error('strace is not here, or may not trace: nothing was counted');
+  process.stdout.write(
+    `${String(APPENDS)} appends of 16 B + 100 B`.padEnd(32) +
+      ['calls each', 'log B/B', 'disk B/B'].map((heading) => heading.padStart(12)).join('') +
+      '   system calls, those of open and close taken off\n',
+  );
   for (const one of COUNT_CASES) {
-    const { calls, callsPerAppend, bytesWrittenPerByte } = countCase(one);
-    const byName = [...calls].sort((a, b) => b[1] - a[1]);
+    const counts = countCase(one);
+    const byName = [...counts.calls].sort((a, b) => b[1] - a[1]);
     const detail = byName.map(([name, count]) => `${name} ${String(count)}`).join(', ');
+    const column = (value: number): string => significant(value).padStart(12);
     process.stdout.write(
-      `${one.name.padEnd(32)}${significant(callsPerAppend).padStart(7)} system calls per append, ` +
-        `${significant(bytesWrittenPerByte).padStart(6)} bytes written per byte` +
-        ` (of ${String(APPENDS)}: ${detail})\n`,
+      one.name.padEnd(32) +
+        column(counts.callsPerAppend) +
+        column(counts.logBytesPerByte) +
+        column(counts.diskBytesPerByte) +
+        `   ${detail}\n`,
     );
   }
 }

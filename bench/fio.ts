@@ -8,7 +8,7 @@ import type { Times } from './append-trial.js';
 import type { AppendTask, TrialResult } from './contender.js';
 
 const DURABLE_BYTES = 8 << 20;
-const SEQUENTIAL_BYTES = 512 << 20;
+const SEQUENTIAL_BYTES = 256 << 20;
 
 /** The part of fio's JSON that is read. */
 interface FioReport {

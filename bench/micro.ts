@@ -24,6 +24,12 @@ interface Deferred {
   resolve(): void;
 }
 
+/** A step that ends when it says so. */
+interface DeferredStep {
+  readonly defer: true;
+  readonly fn: (deferred: Deferred) => void;
+}
+
 interface BenchmarkResult {
   readonly name: string;
   readonly hz: number;
@@ -32,8 +38,7 @@ interface BenchmarkResult {
 }
 
 interface Suite {
-  add(name: string, step: () => void): Suite;
-  add(name: string, options: { defer: true; fn: (deferred: Deferred) => void }): Suite;
+  add(name: string, step: (() => void) | DeferredStep): Suite;
   on(event: 'cycle', listener: (event: { target: BenchmarkResult }) => void): Suite;
   on(event: 'complete', listener: () => void): Suite;
   run(options: { async: true }): Suite;

@@ -144,6 +144,6 @@ function runProcess(spec: TrialSpec, nodeArguments: string[]): Promise<TrialRepo
 function crashReason(code: number | null, signal: string | null, errors: string): string {
   const how = signal === null ? `exited with ${String(code)}` : `was ended by ${signal}`;
   const lines = errors.trim().split('\n');
-  const why = lines.find((line) => /Error/.test(line)) ?? lines.at(-1) ?? '';
+  const why = lines.find((line) => line.includes('Error')) ?? lines.at(-1) ?? '';
   return `the trial ${how}${why === '' ? '' : `: ${why.trim()}`}`;
 }

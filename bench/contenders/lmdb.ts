@@ -16,7 +16,7 @@ interface Database {
 }
 
 interface Lmdb {
-  open(options: object): Database;
+  readonly open: (options: object) => Database;
 }
 
 /** Bytes of address space; far beyond what a trial writes. */

@@ -1,7 +1,7 @@
 // sonic-boom (pino's writer): the appends of a tick, then one flush, which writes and fsyncs on the
 // thread pool. Written rows wait for its drain event instead.
 
-import { EventEmitter, once } from 'node:events';
+import { once, type EventEmitter } from 'node:events';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import type { AppendLog, AppendTask, Contender, OpenContext } from '../contender.js';

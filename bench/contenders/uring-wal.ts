@@ -3,10 +3,10 @@
 
 import { join } from 'node:path';
 import type { AppendLog, AppendTask, Contender, OpenContext } from '../contender.js';
-import type { UringWalOptions } from '../../lib/index.js';
+import type * as library from '../../lib/index.js';
 import { buildLog } from '../log-file.js';
 
-type Library = typeof import('../../lib/index.js');
+type Library = typeof library;
 
 /** How a variant of ours differs. */
 export interface OursOptions {
@@ -17,30 +17,33 @@ export interface OursOptions {
 }
 
 export async function uringWal(variant: OursOptions): Promise<Contender> {
-  const library = await import('../../lib/index.js');
+  const loaded = await import('../../lib/index.js');
   return {
-    openLog: (task, context) => openLog(library, variant, task, context),
+    openLog: (task, context) => openLog(loaded, variant, task, context),
     prepareReplay: (task, directory) => {
       buildLog(join(directory, 'replay.log'), task, task.records);
       return Promise.resolve();
     },
     replay: async (_task, directory) => {
       const path = join(directory, 'replay.log');
-      const reader = await library.WalReader.open(path, { driver: variant.driver });
+      const reader = await loaded.WalReader.open(path, { driver: variant.driver });
       const result = variant.replayChunks ? await byChunks(reader) : await byRecords(reader);
       if (reader.end?.kind !== 'clean') throw new Error('the replayed log did not end cleanly');
       await reader.close();
       return result;
     },
     recover: async (_task, path) => {
-      const writer = await library.UringWalWriter.open(path, options(variant, 'durable'));
+      const writer = await loaded.UringWalWriter.open(path, options(variant, 'durable'));
       if (writer.recovery.records === 0) throw new Error('the log to be recovered was empty');
       return () => writer.close();
     },
   };
 }
 
-function options(variant: OursOptions, durability: AppendTask['durability']): UringWalOptions {
+function options(
+  variant: OursOptions,
+  durability: AppendTask['durability'],
+): library.UringWalOptions {
   return {
     directIo: variant.directIo,
     driver: variant.driver,
@@ -49,14 +52,13 @@ function options(variant: OursOptions, durability: AppendTask['durability']): Ur
 }
 
 async function openLog(
-  library: Library,
+  { UringWalWriter, WalEntry }: Library,
   variant: OursOptions,
   task: AppendTask,
   context: OpenContext,
 ): Promise<AppendLog & { note: string }> {
   const path = join(context.directory, 'uring.wal');
-  const writer = await library.UringWalWriter.open(path, options(variant, task.durability));
-  const { WalEntry } = library;
+  const writer = await UringWalWriter.open(path, options(variant, task.durability));
   const { name, fallbackReason } = writer.driver;
   return {
     append: (sequence, key, value) => writer.append(WalEntry.put(sequence, key, value)),
@@ -66,9 +68,7 @@ async function openLog(
   };
 }
 
-type Reader = Awaited<ReturnType<Library['WalReader']['open']>>;
-
-async function byChunks(reader: Reader): Promise<{ records: number; check: number }> {
+async function byChunks(reader: library.WalReader): Promise<{ records: number; check: number }> {
   let records = 0;
   let check = 0;
   for await (const chunk of reader.chunks()) {
@@ -80,7 +80,7 @@ async function byChunks(reader: Reader): Promise<{ records: number; check: numbe
   return { records, check };
 }
 
-async function byRecords(reader: Reader): Promise<{ records: number; check: number }> {
+async function byRecords(reader: library.WalReader): Promise<{ records: number; check: number }> {
   let records = 0;
   let check = 0;
   for await (const record of reader) {

@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import { parseOptions, UsageError } from './options.js';
+
+function parsed(...argumentList: string[]) {
+  const options = parseOptions(argumentList);
+  if (typeof options === 'string') throw new Error(`unexpected ${options}`);
+  return options;
+}
+
+describe('command line', () => {
+  it('measures five rounds by default', () => {
+    expect(parsed()).toMatchObject({ mode: 'measure', tier: 'default', rounds: 5, workloads: [] });
+  });
+
+  it('expands groups of workloads', () => {
+    expect(parsed('written', 'replay').workloads).toEqual([
+      'written-1',
+      'written-64',
+      'written-1024',
+      'replay',
+    ]);
+  });
+
+  it.each([
+    [['--rounds', '0']],
+    [['--rounds', '5x']],
+    [['--measure', '1e3']],
+    [['--no-such-option']],
+    [['--chart', 'chart.png']],
+    [['--only', 'nobody']],
+    [['nothing']],
+    [['micro', 'replay']],
+    [['--quick', '--all']],
+    [['--from', 'a.json', 'replay']],
+  ])('refuses %j', (argumentList) => {
+    expect(() => parseOptions(argumentList)).toThrow(UsageError);
+  });
+});

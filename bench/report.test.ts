@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { chartHtml, chartSvg } from './chart.js';
+import type { TrialResult } from './contender.js';
+import { judge, rowOf, type Report, type WorkloadReport } from './report.js';
+import { reportText } from './table.js';
+import { WORKLOADS, type Workload } from './workloads.js';
+
+function workload(name: string): Workload {
+  const found = WORKLOADS.find((one) => one.name === name);
+  if (found === undefined) throw new Error(name);
+  return found;
+}
+
+function trials(...perSecond: number[]): TrialResult[] {
+  return perSecond.map((rate) => ({ operations: rate, seconds: 1, bytes: 0, p50Us: 1e6 / rate }));
+}
+
+function reportOf(name: string, rates: Record<string, number[]>): WorkloadReport {
+  const { title, task, metric, target } = workload(name);
+  const rows = Object.entries(rates).map(([id, rate]) =>
+    rowOf(workload(name), id, trials(...rate), rate.length === 0 ? 'not installed' : undefined),
+  );
+  const base = { name, title, task, metric, rows };
+  return target === undefined ? base : { ...base, target: judge(target, base) };
+}
+
+const DURABLE = reportOf('durable-64', {
+  ours: [100, 130, 160],
+  'ours-direct': [150, 140, 160],
+  'group-commit': [90, 100, 110],
+  'group-commit-sync': [500, 500, 500],
+  lmdb: [],
+});
+
+function wholeReport(workloads: WorkloadReport[]): Report {
+  const environment = {
+    date: '2026-01-01',
+    cpu: 'a <CPU> & more',
+    cores: 2,
+    memoryGiB: 4,
+    kernel: 'Linux',
+    node: 'v20',
+    fileSystem: 'ext4',
+    commit: 'abc',
+    command: 'npm run bench',
+  };
+  return { environment, rounds: 3, measureMs: 250, workloads };
+}
+
+describe('judging', () => {
+  it('sets our best median against the best peer that does not block', () => {
+    expect(DURABLE.target).toEqual({
+      ratio: 1.4,
+      atMost: false,
+      ours: 'uring-wal, directIo',
+      yardstick: 'hand-made group commit, node:fs',
+      reached: 1.5,
+      met: true,
+    });
+  });
+
+  it('takes less for better where the figure is a latency', () => {
+    const report = reportOf('durable-1', { ours: [4000], fio: [5000] });
+    expect(report.target).toMatchObject({ atMost: true, reached: 1.25, met: false });
+  });
+
+  it('calls a target without figures not met', () => {
+    const { target } = reportOf('durable-1', { ours: [4000], fio: [] });
+    expect(target).toMatchObject({ met: false });
+    expect(target?.reached).toBeUndefined();
+  });
+});
+
+describe('output', () => {
+  const report = wholeReport([DURABLE]);
+
+  it('says aloud what was not measured, and where a peer wins', () => {
+    const text = reportText(report, (line) => line);
+    expect(text).toMatch(/lmdb +NOT MEASURED: not installed/);
+    expect(text).toMatch(/durable, 64 callers +≥ 1.4 × .* 1.50 × +met/);
+    expect(text).toMatch(/Where a peer wins\n.*writeSync, by 3.33 ×/);
+  });
+
+  it('draws a chart with every row, and escapes what it is given', () => {
+    const svg = chartSvg(report);
+    for (const { title } of DURABLE.rows) expect(svg).toContain(title);
+    expect(svg).toContain('a &lt;CPU&gt; &amp; more');
+    expect(svg).not.toContain('NaN');
+    expect(chartHtml(report)).toContain('<pre>');
+  });
+});
