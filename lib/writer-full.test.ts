@@ -20,20 +20,14 @@ import type { PlainRecord } from './fixtures/independent.js';
 import { independentLog } from './fixtures/independent.js';
 import { forEachDriver } from './test-tools/drivers.js';
 import { mountSmall, SMALL_FILE_SYSTEMS } from './test-tools/file-systems.js';
-import {
-  entryOf,
-  expectLog,
-  expectNothingHeld,
-  expectReplay,
-  freshLog,
-  samplePut,
-  samplePuts,
-} from './test-tools/logs.js';
+import { expectLog, expectNothingHeld, expectReplay, freshLog } from './test-tools/logs.js';
 import type { Outcome } from './test-tools/outcomes.js';
-import { expectRejection, expectWalError, outcomesOf } from './test-tools/outcomes.js';
+import { outcomesOf } from './test-tools/outcomes.js';
 import type { RemoteOutcome } from './test-tools/remote-writer.js';
 import { RemoteWriter } from './test-tools/remote-writer.js';
 import { UringWalWriter } from './writer.js';
+import { entryOf, samplePut, samplePuts } from './test-tools/records.js';
+import { expectRejection, expectWalError } from './test-tools/rejections.js';
 
 const KIB = 1024;
 

@@ -22,19 +22,18 @@ import { forEachDriver } from './test-tools/drivers.js';
 import { makeReadOnly, mountSmall } from './test-tools/file-systems.js';
 import {
   appendAll,
-  entryOf,
   expectLog,
   expectNothingHeld,
   freshDirectory,
   freshLog,
-  openDescriptors,
-  samplePut,
-  samplePuts,
   writeLog,
 } from './test-tools/logs.js';
-import { expectRejection, rejectionOf } from './test-tools/outcomes.js';
+import { rejectionOf } from './test-tools/outcomes.js';
 import { RemoteError, RemoteWriter } from './test-tools/remote-writer.js';
 import { UringWalWriter } from './writer.js';
+import { openDescriptors } from './test-tools/descriptors.js';
+import { entryOf, samplePut, samplePuts } from './test-tools/records.js';
+import { expectRejection } from './test-tools/rejections.js';
 
 forEachDriver((driver) => {
   describe('a log that cannot be opened', () => {

@@ -11,18 +11,15 @@ import { independentEncode, independentLog, independentRead } from './fixtures/i
 import { forEachDriver } from './test-tools/drivers.js';
 import {
   appendAll,
-  entryOf,
   expectLog,
   expectNothingHeld,
   expectReplay,
   freshLog,
-  putOfSize,
-  sampleBytes,
-  samplePut,
-  samplePuts,
 } from './test-tools/logs.js';
-import { expectRejection, outcomesOf, rejectionOf } from './test-tools/outcomes.js';
+import { outcomesOf, rejectionOf } from './test-tools/outcomes.js';
 import { UringWalWriter } from './writer.js';
+import { entryOf, putOfSize, sampleBytes, samplePut, samplePuts } from './test-tools/records.js';
+import { expectRejection } from './test-tools/rejections.js';
 
 const MIB = 1024 * 1024;
 

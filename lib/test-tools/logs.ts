@@ -1,20 +1,12 @@
 // Temporary logs and what should be in them. Every expectation about bytes comes from the
 // independent implementation of the format, never from the library itself.
 
-import {
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  readlinkSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { expect, onTestFinished } from 'vitest';
 
-import { WalEntry } from '../entry.js';
 import type { PlacedRecord, PlainRecord } from '../fixtures/independent.js';
 import { independentLine, independentLog, independentRead } from '../fixtures/independent.js';
 import type { WalReaderOptions } from '../reader.js';
@@ -22,6 +14,8 @@ import { WalReader } from '../reader.js';
 import type { WalEnd } from '../tail.js';
 import type { WalRecord } from '../wal-record.js';
 import type { UringWalWriter } from '../writer.js';
+import { openDescriptors } from './descriptors.js';
+import { entryOf } from './records.js';
 
 /** A directory that goes away with the test. */
 export function freshDirectory(): string {
@@ -35,41 +29,6 @@ export function freshDirectory(): string {
 /** Path of a log that is not there yet, in a directory of its own. */
 export function freshLog(): string {
   return join(freshDirectory(), 'test.wal');
-}
-
-/** A put whose bytes follow from its sequence; no byte of key and value is zero. */
-export function samplePut(sequence: bigint | number, valueBytes = 32): PlainRecord {
-  return {
-    sequence: BigInt(sequence),
-    type: 'put',
-    key: Buffer.from(`key-${String(sequence)}`),
-    value: sampleBytes(Number(BigInt(sequence) % 251n), valueBytes),
-  };
-}
-
-/** `length` bytes, none of them zero, that differ with `seed`. */
-export function sampleBytes(seed: number, length: number): Buffer {
-  const bytes = Buffer.alloc(length);
-  for (let index = 0; index < length; index++) bytes[index] = 1 + ((seed * 37 + index * 11) % 255);
-  return bytes;
-}
-
-/** Records `first`, `first` + 1, … as {@link samplePut} makes them. */
-export function samplePuts(count: number, first = 1, valueBytes = 32): PlainRecord[] {
-  return Array.from({ length: count }, (_, index) => samplePut(first + index, valueBytes));
-}
-
-/** A put of a given size on disk, 29 bytes at least. */
-export function putOfSize(sequence: bigint | number, recordBytes: number): PlainRecord {
-  const key = Buffer.alloc(0);
-  const value = sampleBytes(Number(BigInt(sequence) % 251n), recordBytes - 29);
-  return { sequence: BigInt(sequence), type: 'put', key, value };
-}
-
-export function entryOf(record: PlainRecord): WalEntry {
-  return record.type === 'put'
-    ? WalEntry.put(record.sequence, record.key, record.value)
-    : WalEntry.delete(record.sequence, record.key);
 }
 
 /** Appends all at once, in order, and waits for all. */
@@ -144,18 +103,4 @@ export function expectNothingHeld(path: string, names: readonly string[]): void 
   const directory = join(path, '..');
   expect(readdirSync(directory).sort()).toEqual([...names].sort());
   expect(openDescriptors(directory)).toEqual([]);
-}
-
-/** What the descriptors of this process stand for, as far as it lies under `directory`. */
-export function openDescriptors(directory: string): string[] {
-  const targets: string[] = [];
-  for (const fd of readdirSync('/proc/self/fd')) {
-    try {
-      const target = readlinkSync(`/proc/self/fd/${fd}`);
-      if (target === directory || target.startsWith(`${directory}/`)) targets.push(target);
-    } catch {
-      // The descriptor that listed the directory is closed by now.
-    }
-  }
-  return targets;
 }

@@ -4,8 +4,9 @@ import { WalError } from '../errors.js';
 import type { UringWalOptions } from '../options.js';
 import { UringWalWriter } from '../writer.js';
 import type { Reply, Request } from './remote-writer.js';
-import { entryOf, openDescriptors, samplePuts } from './logs.js';
 import { outcomesOf } from './outcomes.js';
+import { openDescriptors } from './descriptors.js';
+import { entryOf, samplePuts } from './records.js';
 
 /** Who has no rights: `nobody` on most systems. */
 const NOBODY = 65534;

@@ -3,8 +3,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 
 import { UringWalWriter } from '../writer.js';
-import { entryOf, samplePut } from './logs.js';
 import type { DriverName } from './drivers.js';
+import { entryOf, samplePut } from './records.js';
 
 const { path, driver } = workerData as { readonly path: string; readonly driver: DriverName };
 
