@@ -36,6 +36,8 @@ export interface EngineOptions {
   readonly lives: number;
   /** How much rather callers act than that an operation in flight moves. */
   readonly eagerness: number;
+  /** Crashes are spread evenly over a life instead of mostly striking early. */
+  readonly crashesLate: boolean;
 }
 
 /** What came of a world. */
@@ -208,7 +210,9 @@ export class Engine {
     const weights = again ? OPEN_TRIGGER_WEIGHTS : TRIGGER_WEIGHTS;
     const trigger = TRIGGERS[choices.weighted(LANE.crash, weights)] ?? 'idle';
     const range = again ? OPEN_CRASH_STEPS_MAX : CRASH_STEPS_MAX;
-    const steps = trigger === 'idle' ? 0 : choices.small(LANE.crash, range);
+    const isLate = this.#options.crashesLate && !again;
+    const drawn = isLate ? choices.below(LANE.crash, 2 * range) : choices.small(LANE.crash, range);
+    const steps = trigger === 'idle' ? 0 : drawn;
     return { kind: kind === 1 ? 'power-cut' : 'kill', trigger, atStep: step + steps };
   }
 

@@ -8,15 +8,16 @@ const EMPTY = new Uint8Array(0);
 /** Sequences of records that are only ever nested in values, never submitted. */
 const NESTED_SEQUENCE = 1n << 62n;
 const SIZES_MAX = [24, 0, 200, 1500, 6000];
-const HUGE_BYTES = 40_000;
+const SIZE_WEIGHTS = [10, 2, 5, 3, 1];
+const HUGE_BYTES = 24_000;
 
-/** Draws the content of an entry. `huge`: worlds where logs grow large. */
+/** Draws the content of an entry. `huge`: the log is to grow. */
 export function drawEntry(choices: Choices, sequence: bigint, huge: boolean): PlainEntry {
-  const kind = choices.weighted(LANE.detail, [10, 2, 5, 3, 1]);
+  const kind = choices.weighted(LANE.detail, SIZE_WEIGHTS);
   const keyBytes = choices.below(LANE.detail, 9);
   const key = keyBytes === 0 ? EMPTY : patterned(keyBytes, sequence);
   if (choices.chance(LANE.detail, 24)) return { sequence, type: 'delete', key, value: EMPTY };
-  const isHuge = huge && choices.chance(LANE.detail, 96);
+  const isHuge = huge && choices.chance(LANE.detail, 200);
   const max = isHuge ? HUGE_BYTES : (SIZES_MAX[kind] ?? 0);
   const size = isHuge
     ? max - choices.below(LANE.detail, max / 2)

@@ -38,8 +38,9 @@ const EAGERNESS = [1, 2, 6];
 const WRITEBACK_EAGERNESS = [0, 40, 200];
 const ACTION_WEIGHTS = [1, 8, 6, 3, 4, 2, 2, 1, 4, 1];
 /** Worlds whose logs grow until space is zeroed ahead of them, where dsync writes begin. */
-const HUGE_WORLDS = 12;
-const HUGE_ACTIONS_MAX = 24;
+const HUGE_WORLDS = 20;
+const ENDING_ACTIONS = ['stop', 'close'] as const;
+const HUGE_ACTIONS_MAX = 60;
 /** Faults of the medium, and the profile that lies, are drawn for few worlds: they end them early. */
 const MEDIUM_WORLDS = 20;
 const LYING_WORLDS = 12;
@@ -70,8 +71,13 @@ export async function runWorld(
     list[choices.below(LANE.config, list.length)] ?? 0;
   environment.writebackEagerness = draw(WRITEBACK_EAGERNESS);
   const lives = LIVES[choices.weighted(LANE.config, LIVES_WEIGHTS)] ?? 2;
-  const scenario = new WriterScenario(environment, drawWorkload(choices));
-  const engine = new Engine(environment, scenario, { lives, eagerness: draw(EAGERNESS) });
+  const workload = drawWorkload(choices);
+  const scenario = new WriterScenario(environment, workload);
+  const engine = new Engine(environment, scenario, {
+    lives,
+    eagerness: draw(EAGERNESS),
+    crashesLate: workload.huge,
+  });
   active = environment;
   const result = await engine.run();
   active = undefined;
@@ -95,6 +101,7 @@ function drawWorkload(choices: Choices): Workload {
   const weights = ACTIONS.map((_name, index) =>
     index > 2 && choices.chance(LANE.config, 90) ? 0 : (ACTION_WEIGHTS[index] ?? 1),
   );
+  if (huge) ENDING_ACTIONS.forEach((name) => (weights[ACTIONS.indexOf(name)] = 0));
   return { options, weights, actionsMax, huge };
 }
 

@@ -32,8 +32,8 @@ export function drawWriterOptions(choices: Choices, huge: boolean): UringWalOpti
 function drawHugeOptions(choices: Choices): UringWalOptions {
   return {
     batchSize: choices.chance(LANE.config, 128) ? 4096 : 65536,
-    preallocateBytes: choices.chance(LANE.config, 128) ? 65536 : 16384,
-    directIo: !choices.chance(LANE.config, 64),
-    sync: choices.chance(LANE.config, 128),
+    preallocateBytes: choices.chance(LANE.config, 80) ? 65536 : 16384,
+    directIo: !choices.chance(LANE.config, 40),
+    sync: !choices.chance(LANE.config, 64),
   };
 }

@@ -40,6 +40,8 @@ export const ACTIONS = [
   'close',
 ] as const;
 
+/** A writer zeroes space ahead once its log has grown this much since it was opened. */
+const ZEROING_STARTS_BYTES = 20_000;
 const BURST_MAX = 12;
 const IDLE_STEPS_MAX = 30;
 /** Opens that failed by an injected fault: after so many in a row, the faults stop. */
@@ -72,6 +74,8 @@ export class WriterScenario implements Scenario {
   /** Appends, flushes and reads whose promise is open. */
   #open = 0;
   #largestRecord = 0;
+  /** Bytes submitted in this life. */
+  #lifeBytes = 0;
   #openFailures = 0;
   #trimAllowed = false;
 
@@ -93,6 +97,7 @@ export class WriterScenario implements Scenario {
     this.#aborts.length = 0;
     this.#actionsLeft = this.#workload.actionsMax;
     this.#largestRecord = 0;
+    this.#lifeBytes = 0;
     this.#openLog(driver);
   }
 
@@ -263,9 +268,11 @@ export class WriterScenario implements Scenario {
   #append(writer: UringWalWriter, sync: boolean, abort?: AbortController): void {
     const { choices, step } = this.#environment;
     const { model } = this.oracle;
-    const plain = drawEntry(choices, model.nextSequence(), this.#workload.huge);
+    const isToGrow = this.#workload.huge && this.#lifeBytes < ZEROING_STARTS_BYTES;
+    const plain = drawEntry(choices, model.nextSequence(), isToGrow);
     const wantsSync = sync || this.#workload.options.sync === true;
     const entry = model.submit(plain, wantsSync, this.#life, step);
+    this.#lifeBytes += entry.bytes.length;
     this.#largestRecord = Math.max(this.#largestRecord, entry.bytes.length);
     this.#say(() => `append ${describe(entry)}${wantsSync ? ', sync' : ''}`);
     if (abort !== undefined) this.#aborts.push(abort);
