@@ -102,7 +102,7 @@ function limitTests(name: string, current: () => Place): void {
     const results = await runLimited('RLIMIT_NOFILE', 80, [name, 'descriptorLimit', path]);
     expect(results[0]).toBe('IoError EMFILE open');
     expect(results[1]).toMatch(/^IoError EMFILE|^done$/);
-    expect(results.slice(2)).toEqual([0, 'done']);
+    expect(results.slice(2)).toEqual([true, 0, 'done']);
     expect(fs.readdirSync(directory).filter((each) => each.endsWith('.new'))).toEqual([]);
   });
 }

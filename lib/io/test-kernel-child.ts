@@ -79,11 +79,13 @@ const descriptorLimit: Scenario = async (driver, path) => {
       (error: unknown) => outcome(Promise.reject(error as Error)),
     );
   }
+  const [first] = files;
+  const alike = files.every((file) => file.pastCache?.unit === first?.pastCache?.unit);
   const locked = await outcome(driver.lock(path).then((lock) => lock.release()));
   await Promise.all(files.map((file) => file.close()));
   const after = readdirSync('/proc/self/fd').length;
   const again = await outcome(driver.open(path, CREATE).then((file) => file.close()));
-  return [refusal, locked, after - before, again];
+  return [refusal, locked, alike, after - before, again];
 };
 
 /** As another user, in a directory that only root may write to. */

@@ -115,7 +115,7 @@ describe('the thread-pool driver', () => {
       await file.write(driver.memory(4096), 0, 4096, 0, { dsync: true });
       await file.close();
     }
-    await driver.open(`${directory}`, CREATE).catch(() => undefined);
+    await driver.open(directory, CREATE).catch(() => undefined);
     await driver
       .open(`${directory}/log`, { ...CREATE, create: 'exclusive' })
       .catch(() => undefined);

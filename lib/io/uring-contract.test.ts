@@ -3,6 +3,7 @@
 
 import { describe, test } from 'vitest';
 
+import { cacheContract } from './contract-cache.js';
 import { driverContract } from './contract.js';
 import { kernelContract } from './contract-kernel.js';
 import { selectDriver } from './select.js';
@@ -15,6 +16,7 @@ await driver.close();
 
 if (name === 'uring') {
   kernelContract('uring');
+  cacheContract('uring');
   if (MEMORY_FILE_SYSTEM !== undefined) {
     driverContract(
       'uring, on a file system without known dsync',
