@@ -105,22 +105,32 @@ describe('append fails with exit 74', () => {
     });
   });
 
-  it('a full disk: what is acknowledged is there, the rest is told', async (context) => {
-    await inFolder(async (folder) => {
-      const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', folder]);
-      if (mount.status !== 0) context.skip(`no tmpfs can be mounted here: ${String(mount.stderr)}`);
-      try {
-        const log = join(folder, 'log');
-        const { code, stdout, stderr } = await runCommand(['append', log], manyLines(20_000));
-        expect(code).toBe(74);
-        expect(stderr).toMatch(/line \d+: ERR_WAL_WRITE.*ENOSPC/);
-        const acknowledged = linesOf(stdout).length;
-        expect(acknowledged).toBeGreaterThan(100);
-        expect(valuesOf(log)).toHaveLength(acknowledged);
-        expect(stderr).toContain(`line ${String(acknowledged + 1)}:`);
-      } finally {
-        spawnSync('umount', [folder]);
-      }
-    });
-  });
+  it.for([
+    [[]],
+    [['--sync']],
+    [['--driver', 'threadpool']],
+    [['--driver', 'threadpool', '--sync']],
+  ])(
+    'a full disk, %j: what is acknowledged is there, the rest is told',
+    async ([options], context) => {
+      await inFolder(async (folder) => {
+        const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', folder]);
+        if (mount.status !== 0)
+          context.skip(`no tmpfs can be mounted here: ${String(mount.stderr)}`);
+        try {
+          const log = join(folder, 'log');
+          const args = ['append', log, ...(options ?? [])];
+          const { code, stdout, stderr } = await runCommand(args, manyLines(20_000));
+          expect(code).toBe(74);
+          expect(stderr).toMatch(/line \d+: ERR_WAL_WRITE.*ENOSPC/);
+          const acknowledged = linesOf(stdout).length;
+          expect(acknowledged).toBeGreaterThan(100);
+          expect(valuesOf(log)).toHaveLength(acknowledged);
+          expect(stderr).toContain(`line ${String(acknowledged + 1)}:`);
+        } finally {
+          spawnSync('umount', [folder]);
+        }
+      });
+    },
+  );
 });

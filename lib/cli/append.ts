@@ -11,7 +11,7 @@ import { readChunks } from './input.js';
 import { LineSplitter } from './ndjson.js';
 import type { Line } from './ndjson.js';
 import { Output } from './output.js';
-import { describeError } from './report.js';
+import { describeError, describeFailure } from './report.js';
 import type { Streams } from './streams.js';
 import type { Command } from './usage.js';
 
@@ -40,7 +40,7 @@ export async function runAppend(command: AppendCommand, streams: Streams): Promi
     const { sync, direct: directIo, driver } = command;
     writer = await UringWalWriter.open(command.log, { sync, directIo, driver });
   } catch (error) {
-    complain(describeError(error));
+    complain(describeFailure(error));
     return EXIT.IO;
   }
   tellRecovery(writer, complain);

@@ -53,6 +53,9 @@ async function run(log: string, inputPath: string, name: string, callers: number
   reporter.flush();
 }
 
+// Ctrl-C reaches the whole process group; what becomes of this process is the parent's affair.
+process.on('SIGINT', () => undefined);
+
 const [log = '', inputPath = '', name = '', callers = '1'] = process.argv.slice(2);
 try {
   await run(log, inputPath, name, Number(callers));

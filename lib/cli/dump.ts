@@ -6,13 +6,13 @@ import type { ExitCode } from './exit-codes.js';
 import { EXIT } from './exit-codes.js';
 import { describeEnd, exitCodeOf } from './log-end.js';
 import { Output } from './output.js';
-import { describeError } from './report.js';
+import { describeFailure } from './report.js';
 import type { Streams } from './streams.js';
 import type { Command } from './usage.js';
 
 type DumpCommand = Extract<Command, { kind: 'dump' }>;
 
-/** Keys and values are turned to hex this many bytes at a time: a string can be only so long. */
+/** Keys and values are turned to hex this many bytes at a time. */
 const HEX_BYTES_MAX = 256 * 1024;
 
 /** Runs the command; resolves to its exit code. */
@@ -26,7 +26,7 @@ export async function runDump(command: DumpCommand, streams: Streams): Promise<E
     end = await printRecords(command, output);
   } catch (error) {
     await output.finish();
-    complain(describeError(error));
+    complain(describeFailure(error));
     return EXIT.IO;
   }
   const state = await output.finish();
@@ -51,7 +51,9 @@ async function printRecords(command: DumpCommand, output: Output): Promise<WalEn
     if (left === 0) return undefined;
     for await (const chunk of reader.chunks()) {
       for (const record of chunk) {
-        await printRecord(record, output);
+        if (record.length <= HEX_BYTES_MAX) printRecord(record, output);
+        else await printLongRecord(record, output);
+        if (output.backlogged) await output.drained();
         left -= 1;
         if (left === 0 || output.state.kind !== 'open') return undefined;
       }
@@ -62,22 +64,37 @@ async function printRecords(command: DumpCommand, output: Output): Promise<WalEn
   }
 }
 
-async function printRecord(record: WalRecord, output: Output): Promise<void> {
-  const { sequence, type, offset, length, crc, key, value } = record;
-  output.write(
-    `{"sequence":"${String(sequence)}","type":"${type}","offset":${String(offset)},` +
-      `"length":${String(length)},"crc":"${crc.toString(16).padStart(8, '0')}","keyHex":"`,
-  );
-  await printHex(key, output);
+function printRecord(record: WalRecord, output: Output): void {
+  const [key, value] = [bufferOf(record.key), bufferOf(record.value)];
+  const hex = `"keyHex":"${key.toString('hex')}","valueHex":"${value.toString('hex')}"`;
+  output.write(`{${describePlace(record)},${hex}}\n`);
+}
+
+/** The same, piece by piece: a string can be only so long. */
+async function printLongRecord(record: WalRecord, output: Output): Promise<void> {
+  output.write(`{${describePlace(record)},"keyHex":"`);
+  await printHex(bufferOf(record.key), output);
   output.write('","valueHex":"');
-  await printHex(value, output);
+  await printHex(bufferOf(record.value), output);
   output.write('"}\n');
 }
 
-async function printHex(bytes: Uint8Array, output: Output): Promise<void> {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let at = 0; at < buffer.length; at += HEX_BYTES_MAX) {
-    output.write(buffer.toString('hex', at, Math.min(buffer.length, at + HEX_BYTES_MAX)));
+function describePlace(record: WalRecord): string {
+  const { sequence, type, offset, length } = record;
+  const crc = record.crc.toString(16).padStart(8, '0');
+  return (
+    `"sequence":"${String(sequence)}","type":"${type}","offset":${String(offset)},` +
+    `"length":${String(length)},"crc":"${crc}"`
+  );
+}
+
+async function printHex(bytes: Buffer, output: Output): Promise<void> {
+  for (let at = 0; at < bytes.length; at += HEX_BYTES_MAX) {
+    output.write(bytes.toString('hex', at, Math.min(bytes.length, at + HEX_BYTES_MAX)));
     if (output.backlogged) await output.drained();
   }
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -8,7 +8,7 @@ import { EXIT } from './exit-codes.js';
 import { describeEnd, exitCodeOf } from './log-end.js';
 import { Output } from './output.js';
 import { ProgressBar } from './progress.js';
-import { describeError } from './report.js';
+import { describeFailure } from './report.js';
 import type { Streams } from './streams.js';
 import type { Command } from './usage.js';
 
@@ -31,7 +31,7 @@ export async function runVerify(command: VerifyCommand, streams: Streams): Promi
   try {
     verdict = await verify(command.log, streams);
   } catch (error) {
-    complain(describeError(error));
+    complain(describeFailure(error));
     return EXIT.IO;
   }
   const { tally, end } = verdict;
