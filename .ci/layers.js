@@ -30,15 +30,16 @@ export const LAYERS = [
         'zero-ahead',
       ],
       ...['scan', 'tail', 'wal-record', 'window'],
-      ...['segments', 'sequence-trail'],
+      ...['segments', 'sequence-trail', 'settlement'],
     ],
     io: [],
   },
   {
     name: 'writer, reader, recovery',
     modules: [
-      ...['appender', 'close', 'commit', 'open', 'options', 'writer'],
+      ...['appender', 'close', 'commit', 'commit-types', 'open', 'options', 'writer'],
       ...['quarantine', 'reader', 'recovery'],
+      ...['manifest', 'segment-scan'],
     ],
     io: ['io/select'],
   },

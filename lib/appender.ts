@@ -7,14 +7,8 @@ import { WalError } from './errors.js';
 import { poisoned } from './failure.js';
 import type { ResolvedOptions } from './options.js';
 import * as record from './record.js';
-import type { Waiter, WaitingAppend } from './waiters.js';
+import type { Item, Waiter, WaitingAppend } from './waiters.js';
 import { WaitingLine } from './waiters.js';
-
-/** A record on its way into the log. */
-export interface Item extends record.RecordFields {
-  /** The last sequence that the record carries: its own, unless it is a batch. */
-  readonly lastSequence: bigint;
-}
 
 /** Gives sequences to items at their admission, where the log (not the caller) counts. */
 export interface Sequencer {
@@ -40,8 +34,11 @@ export interface Rotation {
   /** A file takes no record that would make it longer than this, in bytes, unless it is empty. */
   readonly fileBytesMax: number;
   /** Seals the file of `pipeline`, which is drained, and returns the pipeline of the next. */
-  rotate(pipeline: CommitPipeline): Promise<CommitPipeline>;
+  readonly rotate: Swap;
 }
+
+/** Exchanges a drained pipeline for another. */
+export type Swap = (pipeline: CommitPipeline) => Promise<CommitPipeline>;
 
 /** Counters and gauges of an appender. */
 export interface AppenderStats {
@@ -60,6 +57,8 @@ export interface AppenderOptions {
   readonly limits: Pick<ResolvedOptions, 'channelCapacity' | 'queueBytesMax' | 'waitersMax'>;
   readonly sequencer: Sequencer | undefined;
   readonly rotation: Rotation | undefined;
+  /** Watermarks may have moved. */
+  readonly onProgress?: () => void;
 }
 
 /** The queue in front of the commit pipeline. */
@@ -124,14 +123,17 @@ export class Appender {
     else this.#line.add({ kind: 'flush', resolve, reject });
   }
 
-  /** Goes over to the next file now. Rejects as the rotation does. */
-  async rotate(): Promise<void> {
-    while (this.#rotating !== undefined) await this.#rotating;
+  /**
+   * Lets nobody in, settles what is queued, and goes on with the pipeline that `swap` returns: a
+   * rotation, or a cut. Rejects as `swap` does.
+   */
+  async exchange(swap: Swap): Promise<void> {
+    while (this.#rotating !== undefined) await this.#settled();
     let failure: unknown;
-    this.#startRotation((error) => {
+    this.#startRotation(swap, (error) => {
       failure = error;
     });
-    await this.#rotating;
+    await this.#settled();
     if (failure !== undefined) throw failure as Error;
   }
 
@@ -142,7 +144,7 @@ export class Appender {
         this.#onLineEmpty = resolve;
       });
     }
-    await this.#rotating;
+    await this.#settled();
     await this.#pipeline.drain();
   }
 
@@ -160,6 +162,7 @@ export class Appender {
       onRoom: () => {
         this.#admitWaiting();
       },
+      onProgress: this.#options.onProgress ?? (() => undefined),
       onFailure: (error) => {
         this.#options.sequencer?.reset(pipeline.writtenSequence);
         this.#rejectLine(error);
@@ -231,7 +234,7 @@ export class Appender {
     const stopListening = (): void => undefined;
     const waiter: WaitingAppend = {
       kind: 'append',
-      item: { ...item, key: NO_BYTES, value: NO_BYTES },
+      item: numbersOf(item),
       record: bytes,
       sync,
       resolve,
@@ -266,7 +269,8 @@ export class Appender {
       const { length } = first.record;
       if (!this.#fits(length)) break;
       if (!this.#fileTakes(length)) {
-        this.#startRotation(() => undefined);
+        const { rotation } = this.#options;
+        if (rotation !== undefined) this.#startRotation(rotation.rotate, () => undefined);
         break;
       }
       this.#line.remove(first);
@@ -285,8 +289,13 @@ export class Appender {
     }
   }
 
-  #startRotation(onError: (error: unknown) => void): void {
-    this.#rotating = this.#rotate().catch((error: unknown) => {
+  /** Settles when no exchange is under way. */
+  async #settled(): Promise<void> {
+    await this.#rotating;
+  }
+
+  #startRotation(swap: Swap, onError: (error: unknown) => void): void {
+    this.#rotating = this.#swap(swap).catch((error: unknown) => {
       onError(error);
       this.#rejectLine(error);
     });
@@ -296,12 +305,10 @@ export class Appender {
     });
   }
 
-  async #rotate(): Promise<void> {
-    const { rotation } = this.#options;
-    if (rotation === undefined) return;
+  async #swap(swap: Swap): Promise<void> {
     await this.#pipeline.drain();
     this.checkPoison();
-    this.#adopt(await rotation.rotate(this.#pipeline));
+    this.#adopt(await swap(this.#pipeline));
   }
 
   #rejectLine(error: unknown): void {
@@ -317,6 +324,11 @@ export class Appender {
 }
 
 const NO_BYTES = new Uint8Array(0);
+
+/** What must be known of a record whose bytes are encoded. */
+function numbersOf({ sequence, lastSequence, typeByte }: Item): Item {
+  return { sequence, lastSequence, typeByte, key: NO_BYTES, value: NO_BYTES };
+}
 
 /** The same record under the sequence it was given. */
 function renumber(

@@ -5,16 +5,18 @@
 // to its last whole record; a failed sync poisons it: see the table in CONTRIBUTING.md.
 
 import type { WalPosition } from './ack-queue.js';
-import { AckQueue } from './ack-queue.js';
 import type { Batch } from './batch.js';
+import type { CommitCounters, CommitHooks, CommitStart } from './commit-types.js';
+import { NO_HOOKS } from './commit-types.js';
 import type { WalError } from './errors.js';
 import { assertNever } from './errors.js';
 import * as failure from './failure.js';
 import type { IoDriver, IoFile } from './io/driver.js';
 import type { ResolvedOptions } from './options.js';
 import type { RecordFields } from './record.js';
+import { INDEX_STEP_BYTES } from './segments.js';
 import { SequenceTrail } from './sequence-trail.js';
-import type { LaneCounters, LaneStart } from './write-lane.js';
+import { Settlement } from './settlement.js';
 import { WriteLane } from './write-lane.js';
 import { isWriteHalf } from './write-fully.js';
 import { ZeroAhead } from './zero-ahead.js';
@@ -29,39 +31,6 @@ type State =
   | { readonly kind: 'trimming' }
   | { readonly kind: 'poisoned'; readonly cause: WalError };
 
-/** What the pipeline tells its owner. */
-export interface CommitHooks {
-  /** A record of so many bytes has left the queue, acknowledged. */
-  onAcknowledged(length: number): void;
-  /** The same, rejected. */
-  onRejected(length: number): void;
-  /** Something was settled: there may be room again. */
-  onRoom(): void;
-  /** A failure is over; whatever still waits was submitted before it and must reject. */
-  onFailure(error: WalError): void;
-}
-
-/** Counters, all since open. */
-export interface CommitCounters extends Readonly<LaneCounters> {
-  readonly syncs: number;
-  readonly trims: number;
-}
-
-/** Where a pipeline starts: the end of the recovered log. */
-export interface CommitStart extends LaneStart {
-  /** Last sequence in the log so far. */
-  readonly lastSequence: bigint | undefined;
-  /** Number of the file, where the log has several: told with each position. */
-  readonly segment?: number;
-}
-
-const NO_HOOKS: CommitHooks = {
-  onAcknowledged: () => undefined,
-  onRejected: () => undefined,
-  onRoom: () => undefined,
-  onFailure: () => undefined,
-};
-
 /** Owns what is between an append and the driver. */
 export class CommitPipeline {
   readonly #driver: IoDriver;
@@ -69,16 +38,14 @@ export class CommitPipeline {
   readonly #segment: number | undefined;
   readonly #lane: WriteLane;
   readonly #zeros: ZeroAhead;
-  /** Appends that resolve when written, and those (and flushes) that resolve when durable. */
-  readonly #written = new AckQueue();
-  readonly #durable = new AckQueue();
+  readonly #settlement: Settlement;
   readonly #trail: SequenceTrail;
+  readonly #onPoint: ((sequence: bigint, offset: number) => void) | undefined;
+  #nextPoint = 0;
   #hooks: CommitHooks = NO_HOOKS;
   #state: State = { kind: 'serving' };
   #durableEnd: number;
   #durableSequence: bigint | undefined;
-  /** End of the last record that was acknowledged: whole in the file for certain. */
-  #wholeEnd: number;
   #isSyncing = false;
   /** A wanted sync waits for the writes up to here, so that it covers all of a tick. */
   #syncGoal: number | undefined;
@@ -100,6 +67,7 @@ export class CommitPipeline {
     this.#driver = driver;
     this.#file = file;
     this.#segment = start.segment;
+    this.#onPoint = start.onPoint;
     this.#trail = new SequenceTrail(start.lastSequence);
     this.#durableSequence = start.lastSequence;
     this.#lane = new WriteLane(driver, file, options.batchSize, start, {
@@ -115,10 +83,11 @@ export class CommitPipeline {
     this.#zeros = new ZeroAhead(driver, file, {
       bytesAhead: options.preallocateBytes,
       position,
+      zeroedTo: start.zeroedTo ?? position,
       onChange: onEvent,
     });
     this.#durableEnd = position;
-    this.#wholeEnd = position;
+    this.#settlement = new Settlement(position, () => this.#hooks);
   }
 
   /** Offset behind everything encoded. */
@@ -177,8 +146,12 @@ export class CommitPipeline {
     const segment = this.#segment;
     const position =
       segment === undefined ? { sequence, offset, length } : { sequence, segment, offset, length };
-    (sync ? this.#durable : this.#written).push(position, resolve, reject);
+    this.#settlement.push(position, sync, resolve, reject);
     this.#trail.push(offset + length, lastSequence);
+    if (offset >= this.#nextPoint) {
+      this.#nextPoint = offset + INDEX_STEP_BYTES;
+      this.#onPoint?.(sequence, offset);
+    }
     if (this.#lane.hasFull && this.#state.kind === 'serving') {
       this.#lane.submit('full', this.#zeros.limit);
     }
@@ -192,7 +165,7 @@ export class CommitPipeline {
       resolve();
       return;
     }
-    this.#durable.push({ sequence: 0n, offset: end, length: 0 }, resolve, reject);
+    this.#settlement.push({ sequence: 0n, offset: end, length: 0 }, true, resolve, reject);
     this.#eventSoon();
   }
 
@@ -259,21 +232,14 @@ export class CommitPipeline {
       default:
         assertNever(this.#state);
     }
+    this.#hooks.onProgress();
     if (this.#onIdle !== undefined && this.#isIdle) this.#onIdle();
   }
 
   /** Resolves what the watermarks have passed. */
   #settle(): void {
     const { writtenEnd } = this.#lane;
-    if (this.#written.headEnd > writtenEnd && this.#durable.headEnd > this.#durableEnd) return;
-    const onAcknowledged = ({ offset, length }: WalPosition): void => {
-      if (length === 0) return;
-      this.#wholeEnd = Math.max(this.#wholeEnd, offset + length);
-      this.#hooks.onAcknowledged(length);
-    };
-    this.#written.resolveUpTo(writtenEnd, onAcknowledged);
-    this.#durable.resolveUpTo(this.#durableEnd, onAcknowledged);
-    this.#hooks.onRoom();
+    if (this.#settlement.settle(writtenEnd, this.#durableEnd)) this.#hooks.onRoom();
   }
 
   /**
@@ -282,20 +248,21 @@ export class CommitPipeline {
    * is zeroed already: there it cannot run out of space, and needs no journal commit.
    */
   #mayDsync(batch: Batch, isChain: boolean): boolean {
-    if (!this.#lane.isDirect || !this.#file.honoursDsync || this.#durable.isEmpty) return false;
+    if (!this.#lane.isDirect || !this.#file.honoursDsync) return false;
+    if (!this.#settlement.wantsDurable) return false;
     const isZeroed = batch.end <= this.#zeros.durable;
     return isZeroed && isChain && this.#durableEnd === this.#lane.writtenEnd;
   }
 
   #syncIfDue(): void {
     if (this.#isSyncing) return;
-    if (this.#durable.isEmpty) {
+    if (!this.#settlement.wantsDurable) {
       if (this.#zeros.wantsSync && this.#onIdle === undefined) void this.#sync();
       return;
     }
     const { end, writtenEnd } = this.#lane;
     const isMet = writtenEnd >= (this.#syncGoal ?? Infinity);
-    const isCovered = this.#durable.headEnd <= writtenEnd;
+    const isCovered = this.#settlement.durableHeadEnd <= writtenEnd;
     if (this.#syncGoal === undefined || (isMet && !isCovered)) this.#syncGoal = end;
     if (isCovered && writtenEnd >= this.#syncGoal) void this.#sync();
   }
@@ -346,7 +313,7 @@ export class CommitPipeline {
     const { path } = this.#file;
     this.#state = { kind: 'trimming' };
     this.#trims++;
-    const end = this.#lastWholeEnd(
+    const end = this.#settlement.lastWholeEnd(
       Math.max(writtenEnd, Math.min(failed.end, job.position + job.done)),
     );
     try {
@@ -366,16 +333,7 @@ export class CommitPipeline {
       this.#onEvent();
     });
     this.#settle();
-    this.#rejectAll((position) => failure.writeFailed(path, position, error));
-  }
-
-  /** End of the last record that lies before `end` as a whole. */
-  #lastWholeEnd(end: number): number {
-    return Math.max(
-      this.#wholeEnd,
-      this.#written.lastEndUpTo(end) ?? 0,
-      this.#durable.lastEndUpTo(end) ?? 0,
-    );
+    this.#settlement.rejectAll((position) => failure.writeFailed(path, position, error));
   }
 
   #carryAt(end: number): Promise<Uint8Array> {
@@ -390,24 +348,17 @@ export class CommitPipeline {
     this.#lane.restart({ position, carry });
     this.#zeros.reset(position);
     this.#durableEnd = position;
-    this.#wholeEnd = position;
+    this.#settlement.restart(position);
     this.#syncGoal = undefined;
+    this.#nextPoint = 0;
   }
 
   /** The disk's state is unknown from here on: nothing that is not durable yet may be claimed. */
   #poison(cause: WalError): void {
     if (this.#state.kind === 'poisoned') return;
     this.#state = { kind: 'poisoned', cause };
-    this.#rejectAll((position) => failure.forRecord(cause, position));
+    this.#settlement.rejectAll((position) => failure.forRecord(cause, position));
     this.#hooks.onFailure(cause);
-  }
-
-  #rejectAll(errorFor: (position: WalPosition) => WalError): void {
-    const onRejected = ({ length }: WalPosition): void => {
-      if (length > 0) this.#hooks.onRejected(length);
-    };
-    this.#written.rejectAll(errorFor, onRejected);
-    this.#durable.rejectAll(errorFor, onRejected);
   }
 
   /** Nothing is in flight. */
@@ -419,6 +370,6 @@ export class CommitPipeline {
   get #isIdle(): boolean {
     if (!this.#isQuiet || this.isFailing) return false;
     if (this.#state.kind === 'poisoned') return true;
-    return this.#written.isEmpty && this.#durable.isEmpty && this.#lane.isEmpty;
+    return this.#settlement.isEmpty && this.#lane.isEmpty;
   }
 }

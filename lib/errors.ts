@@ -13,6 +13,7 @@ export const WAL_ERROR_CODES = {
   ERR_WAL_POISONED: 'an earlier failure made the state of the disk unknown; reopen the log',
   ERR_WAL_CLOSED: 'the log is closed',
   ERR_WAL_QUEUE_FULL: 'too many appends wait already',
+  ERR_WAL_FULL: 'the log has as many files as it may; a checkpoint must free some',
   ERR_WAL_DECODE: 'the bytes are no valid record',
 } as const;
 

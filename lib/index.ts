@@ -15,3 +15,17 @@ export type { WalEnd, WalEndKind } from './tail.js';
 export { WalChunk, WalRecord } from './wal-record.js';
 export { UringWalWriter } from './writer.js';
 export type { AppendOptions, WriterDriver, WriterStats } from './writer.js';
+export { Wal } from './wal.js';
+export type { TruncateResult, WalAppendOptions, WalLogPosition } from './wal.js';
+export type { WalStats } from './wal-stats.js';
+export type { WalBatchEntry } from './wal-item.js';
+export type { WalPositions } from './wal-many.js';
+export type {
+  RecoveryProgress,
+  ResolvedWalOptions,
+  SyncPolicy,
+  WalOptions,
+  WalRecoveryMode,
+} from './wal-options.js';
+export type { WalReadOptions } from './wal-read.js';
+export type { RecoveryReport } from './wal-recovery.js';

@@ -10,7 +10,7 @@ import type { ResolvedOptions, UringWalOptions } from './options.js';
 import { resolveOptions } from './options.js';
 import type { WalRecovery } from './recovery.js';
 import { recoverFile } from './recovery.js';
-import type { CommitStart } from './commit.js';
+import type { CommitStart } from './commit-types.js';
 
 /** What {@link openLog} hands over. */
 export interface OpenLog {

@@ -4,7 +4,7 @@
 //   0       4     len       bytes that follow: 25 + keyLen + valueLen
 //   4       4     magic     0x0057414c
 //   8       8     sequence  u64
-//   16      1     type      1 = put, 2 = delete
+//   16      1     type      1 = put, 2 = delete, 3 = atomic batch (key empty; see batch-value.ts)
 //   17      4     keyLen
 //   21      k     key
 //   21+k    4     valueLen  0 for a delete
@@ -20,6 +20,7 @@ import { loadAddon } from './io/addon.js';
 export const MAGIC = 0x0057414c;
 export const TYPE_PUT = 1;
 export const TYPE_DELETE = 2;
+export const TYPE_BATCH = 3;
 
 /** Where the fields stand, from the start of the record. */
 export const AT_MAGIC = 4;
@@ -47,7 +48,7 @@ export interface RecordFields {
 
 /** Whether a record can be of this type. */
 export function isKnownType(type: number): boolean {
-  return type === TYPE_PUT || type === TYPE_DELETE;
+  return type === TYPE_PUT || type === TYPE_DELETE || type === TYPE_BATCH;
 }
 
 /** Size on disk, in bytes, of a record with such a key and value. */
@@ -117,6 +118,8 @@ export const STOP = {
   LENGTH_MISMATCH: 6,
   DELETE_WITH_VALUE: 7,
   BAD_CRC: 8,
+  BAD_BATCH: 9,
+  BAD_SEQUENCE: 10,
 } as const;
 
 /** The words for a stop, as they stand in messages. */
@@ -130,6 +133,8 @@ export const STOP_REASONS: readonly string[] = [
   'length fields disagree',
   'delete with a value',
   'checksum mismatch',
+  'malformed atomic batch',
+  'sequence out of order',
 ];
 
 /** A table: count, where the scan stopped, why; from index 4 on, four numbers a record. */
@@ -203,6 +208,7 @@ function checkRecord(bytes: Uint8Array, view: DataView, at: number, end: number)
   const valueLength = view.getUint32(at + AT_KEY + keyLength, true);
   if (LENGTH_OVERHEAD + keyLength + valueLength !== len) return STOP.LENGTH_MISMATCH;
   if (type === TYPE_DELETE && valueLength !== 0) return STOP.DELETE_WITH_VALUE;
+  if (type === TYPE_BATCH && keyLength !== 0) return STOP.BAD_BATCH;
   const length = LENGTH_FIELD + len;
   const crc = view.getUint32(at + length - 4, true);
   return recordCrc(bytes, at, length, keyLength) === crc ? STOP.END : STOP.BAD_CRC;

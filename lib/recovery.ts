@@ -13,7 +13,7 @@ import type { IoDriver, IoFile } from './io/driver.js';
 import { quarantine } from './quarantine.js';
 import * as record from './record.js';
 import type { RecordRun } from './scan.js';
-import { scanFile } from './scan.js';
+import { scanFile, sequencesAt } from './scan.js';
 import type { WalEnd } from './tail.js';
 import { judgeEnd } from './tail.js';
 import { FileWindow } from './window.js';
@@ -41,6 +41,14 @@ export interface WalRecovery {
   readonly cacheTrusted: boolean;
 }
 
+/** Where a recovery starts, and what else it asks of the records. */
+export interface RecoveryStart {
+  /** Everything before this offset is known to be whole and durable. */
+  readonly offset: number;
+  /** Sees every run of records; returns the offset of a record that must not stand there. */
+  readonly check: (run: RecordRun) => number | undefined;
+}
+
 /**
  * Recovers an open file; on return its length is `bytes` and all of it is durable, its directory
  * entry included. Rejects with `ERR_WAL_CORRUPT`, `ERR_WAL_READ`, or the IoError of what failed.
@@ -49,6 +57,7 @@ export async function recoverFile(
   driver: IoDriver,
   file: IoFile,
   mode: RecoveryMode,
+  start: RecoveryStart = { offset: 0, check: () => undefined },
 ): Promise<WalRecovery> {
   // Clean pages left by a failed sync can differ from the disk, for this scan and for later readers.
   await file.dropCache();
@@ -56,7 +65,7 @@ export async function recoverFile(
   const window = new FileWindow(driver, file, { size, pastCache: true });
   try {
     const tally = new Tally();
-    const end = await walk(window, tally);
+    const end = await walk(window, tally, start);
     if (end.kind === 'corrupt' && mode === 'strict') throw corrupt(file.path, end);
     const keep = end.kind === 'tear' || end.kind === 'corrupt';
     const kept = keep ? await quarantine(driver, file, window, end) : undefined;
@@ -79,11 +88,13 @@ export async function recoverFile(
   }
 }
 
-async function walk(window: FileWindow, tally: Tally): Promise<WalEnd> {
-  const runs = scanFile(window, 0);
+async function walk(window: FileWindow, tally: Tally, start: RecoveryStart): Promise<WalEnd> {
+  const runs = scanFile(window, start.offset);
   for (;;) {
     const next = await runs.next();
     if (next.done === true) return judgeEnd(window, next.value.offset, next.value.reason);
+    const outOfOrder = start.check(next.value);
+    if (outOfOrder !== undefined) return judgeEnd(window, outOfOrder, record.STOP.BAD_SEQUENCE);
     tally.add(next.value);
   }
 }
@@ -94,17 +105,16 @@ class Tally {
   lastSequence: bigint | undefined;
 
   add(run: RecordRun): void {
-    this.firstSequence ??= sequenceOf(run, 0);
-    this.lastSequence = sequenceOf(run, run.count - 1);
+    this.firstSequence ??= sequencesOf(run, 0).first;
+    this.lastSequence = sequencesOf(run, run.count - 1).last;
     this.records += run.count;
   }
 }
 
-function sequenceOf(run: RecordRun, index: number): bigint {
+function sequencesOf(run: RecordRun, index: number): { first: bigint; last: bigint } {
   const { bytes, table } = run;
-  const at = table[record.TABLE_HEADER + index * record.TABLE_STRIDE] ?? 0;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return view.getBigUint64(at + record.AT_SEQUENCE, true);
+  return sequencesAt(bytes, view, table, record.TABLE_HEADER + index * record.TABLE_STRIDE);
 }
 
 function corrupt(path: string, end: WalEnd): WalError {

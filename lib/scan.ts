@@ -1,6 +1,7 @@
 // Walks a file record by record, a window at a time, and stops at the first bytes that are no
 // valid record. What that stop means is decided in tail.ts.
 
+import { decodeBatchValue } from './batch-value.js';
 import * as record from './record.js';
 import type { FileWindow } from './window.js';
 
@@ -37,7 +38,9 @@ export async function* scanFile(
   let wanted = record.RECORD_BYTES_MIN;
   while (offset < size) {
     const index = await window.load(offset, wanted);
-    const count = record.scanRecords(window.bytes, index, window.filled, table);
+    record.scanRecords(window.bytes, index, window.filled, table);
+    stopAtBadBatch(window.bytes, table);
+    const count = table[0] ?? 0;
     const stopIndex = table[1] ?? index;
     const reason = table[2] ?? record.STOP.END;
     offset = window.position + stopIndex;
@@ -51,6 +54,41 @@ export async function* scanFile(
     }
   }
   return { offset, reason: record.STOP.END };
+}
+
+/** Ends the run before a batch whose checksum is right but whose inside is not well formed. */
+function stopAtBadBatch(bytes: Uint8Array, table: Uint32Array): void {
+  const count = table[0] ?? 0;
+  for (let index = 0; index < count; index++) {
+    const row = record.TABLE_HEADER + index * record.TABLE_STRIDE;
+    const at = table[row] ?? 0;
+    if (bytes[at + record.AT_TYPE] !== record.TYPE_BATCH) continue;
+    if (decodeBatchValue(valueAt(bytes, table, row)) !== undefined) continue;
+    table[0] = index;
+    table[1] = at;
+    table[2] = record.STOP.BAD_BATCH;
+    return;
+  }
+}
+
+/** The value of the record in a row of a table, as a view. */
+export function valueAt(bytes: Uint8Array, table: Uint32Array, row: number): Uint8Array {
+  const end = (table[row] ?? 0) + (table[row + 1] ?? 0) - 4;
+  return bytes.subarray(end - (table[row + 3] ?? 0), end);
+}
+
+/** First and last sequence of the record in a row: they differ for a batch. */
+export function sequencesAt(
+  bytes: Uint8Array,
+  view: DataView,
+  table: Uint32Array,
+  row: number,
+): { first: bigint; last: bigint } {
+  const at = table[row] ?? 0;
+  const first = view.getBigUint64(at + record.AT_SEQUENCE, true);
+  if (bytes[at + record.AT_TYPE] !== record.TYPE_BATCH) return { first, last: first };
+  const entries = decodeBatchValue(valueAt(bytes, table, row));
+  return { first, last: first + BigInt((entries?.length ?? 1) - 1) };
 }
 
 /** How many bytes from `at` on the scan must see to judge the record there. */

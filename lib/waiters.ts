@@ -2,7 +2,13 @@
 // holds a copy of its record, so its owner may reuse the buffers at once.
 
 import type { WalPosition } from './ack-queue.js';
-import type { Item } from './appender.js';
+import type { RecordFields } from './record.js';
+
+/** A record on its way into the log. */
+export interface Item extends RecordFields {
+  /** The last sequence that the record carries: its own, unless it is a batch. */
+  readonly lastSequence: bigint;
+}
 
 /** An append that waits. */
 export interface WaitingAppend {

@@ -9,7 +9,7 @@ import type { WalPosition } from './ack-queue.js';
 import type { AppenderStats } from './appender.js';
 import { Appender } from './appender.js';
 import { runAll, sealFile } from './close.js';
-import type { CommitCounters } from './commit.js';
+import type { CommitCounters } from './commit-types.js';
 import { CommitPipeline } from './commit.js';
 import { WalEntry } from './entry.js';
 import { WalError } from './errors.js';

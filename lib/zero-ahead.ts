@@ -13,6 +13,17 @@ const GROWTH_MIN = 64 * 1024;
 /** Where a sync carries more than this on average, in bytes, a journal commit costs nothing by it. */
 const BYTES_PER_SYNC_MAX = 256 * 1024;
 
+/** How far ahead, and from where. */
+export interface ZeroAheadOptions {
+  readonly bytesAhead: number;
+  /** End of the log. */
+  readonly position: number;
+  /** Zeros stand to here already, durably; at least `position`. */
+  readonly zeroedTo: number;
+  /** A range was finished, or given up. */
+  readonly onChange: () => void;
+}
+
 /** Zeroes space ahead of the log, one range at a time. */
 export class ZeroAhead {
   readonly #driver: IoDriver;
@@ -30,18 +41,15 @@ export class ZeroAhead {
   #retryAt = 0;
   #syncs = 0;
 
-  constructor(
-    driver: IoDriver,
-    file: IoFile,
-    options: { bytesAhead: number; position: number; onChange: () => void },
-  ) {
+  constructor(driver: IoDriver, file: IoFile, options: ZeroAheadOptions) {
     this.#driver = driver;
     this.#file = file;
     this.#bytesAhead = options.bytesAhead;
     this.#onChange = options.onChange;
     this.#origin = options.position;
-    this.#written = options.position;
-    this.#durable = options.position;
+    this.#written = options.zeroedTo;
+    this.#durable = options.zeroedTo;
+    this.#fileEnd = options.zeroedTo;
   }
 
   /** No write may reach beyond this offset now: zeros are being written from there. */

@@ -1,0 +1,45 @@
+// What goes into a commit pipeline and what comes out, beside the records.
+
+import type { WalError } from './errors.js';
+import type { LaneCounters, LaneStart } from './write-lane.js';
+
+/** What the pipeline tells its owner. */
+export interface CommitHooks {
+  /** A record of so many bytes has left the queue, acknowledged. */
+  onAcknowledged(length: number): void;
+  /** The same, rejected. */
+  onRejected(length: number): void;
+  /** Something was settled: there may be room again. */
+  onRoom(): void;
+  /** Watermarks may have moved. */
+  onProgress(): void;
+  /** A failure is over; whatever still waits was submitted before it and must reject. */
+  onFailure(error: WalError): void;
+}
+
+/** Counters, all since open. */
+export interface CommitCounters extends Readonly<LaneCounters> {
+  readonly syncs: number;
+  readonly trims: number;
+}
+
+/** Where a pipeline starts: the end of the recovered log. */
+export interface CommitStart extends LaneStart {
+  /** Last sequence in the log so far. */
+  readonly lastSequence: bigint | undefined;
+  /** Number of the file, where the log has several: told with each position. */
+  readonly segment?: number;
+  /** Zeros stand ahead to here, durably. */
+  readonly zeroedTo?: number;
+  /** Hears where every so many bytes a record starts, for an index. */
+  readonly onPoint?: (sequence: bigint, offset: number) => void;
+}
+
+/** Of a pipeline without an owner. */
+export const NO_HOOKS: CommitHooks = {
+  onAcknowledged: () => undefined,
+  onRejected: () => undefined,
+  onRoom: () => undefined,
+  onProgress: () => undefined,
+  onFailure: () => undefined,
+};

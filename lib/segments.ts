@@ -1,0 +1,107 @@
+// The files of a segmented log: their names, which of them are there, and what is known of each.
+
+import { join } from 'node:path';
+import { WalError } from './errors.js';
+import type { IoDriver } from './io/driver.js';
+
+const NAME = /^wal_(\d+)\.log$/;
+const NUMBER_DIGITS_MIN = 8;
+
+/** What is known of one file of the log. */
+export interface Segment {
+  readonly number: number;
+  readonly path: string;
+  /** Size of its records, in bytes. */
+  bytes: number;
+  /** First and last sequence in it; undefined when it has no record. */
+  first: bigint | undefined;
+  last: bigint | undefined;
+  /** Some records' sequences and offsets, ascending: where to start a search. */
+  readonly index: SequencePoint[];
+}
+
+/** A record of this sequence starts at this offset. */
+export interface SequencePoint {
+  readonly sequence: bigint;
+  readonly offset: number;
+}
+
+/** How far apart, in bytes, the points of an index are at least. */
+export const INDEX_STEP_BYTES = 256 * 1024;
+
+/** Name of the file with this number: `wal_00000001.log`. */
+export function segmentName(number: number): string {
+  return `wal_${String(number).padStart(NUMBER_DIGITS_MIN, '0')}.log`;
+}
+
+/** A file of the log of which nothing is known yet. */
+export function newSegment(directory: string, number: number): Segment {
+  const path = join(directory, segmentName(number));
+  return { number, path, bytes: 0, first: undefined, last: undefined, index: [] };
+}
+
+/** What stands in a log's directory. */
+export interface DirectoryListing {
+  /** Numbers of the segments, ascending. */
+  readonly numbers: number[];
+  /** Names that do not belong to the log; they are left alone. */
+  readonly foreign: string[];
+}
+
+/**
+ * The segments in a directory. Rejects with `ERR_WAL_CORRUPT` when two names stand for one number:
+ * nobody can tell which of them is the log.
+ */
+export async function listSegments(
+  driver: IoDriver,
+  directory: string,
+  own: readonly string[],
+): Promise<DirectoryListing> {
+  const names = await driver.list(directory);
+  const byNumber = new Map<number, string>();
+  const foreign: string[] = [];
+  for (const name of names) {
+    const digits = NAME.exec(name)?.[1];
+    const number = Number(digits);
+    if (digits === undefined || !Number.isSafeInteger(number)) {
+      if (!own.some((prefix) => name.startsWith(prefix))) foreign.push(name);
+      continue;
+    }
+    const other = byNumber.get(number);
+    if (other !== undefined) {
+      throw new WalError(
+        'ERR_WAL_CORRUPT',
+        `'${other}' and '${name}' in '${directory}' are both segment ${String(number)}; move the ` +
+          'wrong one away',
+        { path: join(directory, name) },
+      );
+    }
+    byNumber.set(number, name);
+  }
+  const numbers = [...byNumber.keys()].filter((number) => {
+    const isOwn = byNumber.get(number) === segmentName(number);
+    if (!isOwn) foreign.push(byNumber.get(number) ?? '');
+    return isOwn;
+  });
+  return { numbers: numbers.sort((a, b) => a - b), foreign: foreign.sort() };
+}
+
+/** Notes where a record starts, if the last point of the index is far enough back. */
+export function addPoint(index: SequencePoint[], sequence: bigint, offset: number): void {
+  const last = index.at(-1);
+  if (last === undefined ? offset === 0 : offset - last.offset < INDEX_STEP_BYTES) return;
+  index.push({ sequence, offset });
+}
+
+/** Offset of a record at or before the one with this sequence. */
+export function seek(index: readonly SequencePoint[], sequence: bigint): number {
+  let low = 0;
+  let high = index.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const point = index[middle];
+    if (point !== undefined && point.sequence <= sequence) low = middle + 1;
+    else high = middle;
+  }
+  return index[low - 1]?.offset ?? 0;
+}

@@ -1,0 +1,119 @@
+// Options of the segmented log: those of a single file, and its own.
+
+import type { ResolvedOptions, UringWalOptions } from './options.js';
+import { resolveOptions } from './options.js';
+import { RECORD_BYTES_MIN } from './record.js';
+import type { RecoveryMode } from './recovery.js';
+
+const MIB = 1024 * 1024;
+
+/** When an append of a `Wal` resolves: durable, written, or written with a sync every so often. */
+export type SyncPolicy = 'always' | 'manual' | { readonly intervalMs: number };
+
+/** `salvage` cuts only the damaged file and keeps the ones behind it. */
+export type WalRecoveryMode = RecoveryMode | 'salvage';
+
+/** Options of `Wal.open`. */
+export interface WalOptions extends Omit<UringWalOptions, 'sync' | 'recovery'> {
+  /** A file takes no record that makes it longer than this, in bytes: 4 KiB … 1 TiB. Default 64 MiB. */
+  readonly maxFileSize?: number;
+  /** More files than this is a warning, never a reason to delete one: 1 … 1000000. Default 10. */
+  readonly maxWalFiles?: number;
+  /** More files than this is refused with `ERR_WAL_FULL`: 1 … 1000000. Default: no limit. */
+  readonly maxWalFilesHard?: number;
+  /** Default `always`. */
+  readonly sync?: SyncPolicy;
+  /** What to do about damage in the middle: refuse (`strict`, default), cut there, or `salvage`. */
+  readonly recovery?: WalRecoveryMode;
+  /** Read every segment at open, also those that the manifest vouches for. Default false. */
+  readonly verifyAll?: boolean;
+  /** Called now and then while recovery reads. */
+  readonly onProgress?: (progress: RecoveryProgress) => void;
+  /** Called when there are more than `maxWalFiles` files, once for each further one. */
+  readonly onWarning?: (message: string) => void;
+}
+
+/** How far recovery is, in bytes. */
+export interface RecoveryProgress {
+  readonly bytesRead: number;
+  readonly bytesTotal: number;
+}
+
+/** Every option with its value. */
+export interface ResolvedWalOptions {
+  /** What a single file of the log is opened with. */
+  readonly file: ResolvedOptions;
+  readonly maxFileSize: number;
+  readonly maxWalFiles: number;
+  readonly maxWalFilesHard: number;
+  readonly sync: SyncPolicy;
+  readonly recovery: WalRecoveryMode;
+  readonly verifyAll: boolean;
+  readonly onProgress: (progress: RecoveryProgress) => void;
+  readonly onWarning: (message: string) => void;
+}
+
+const FILES_MAX = 1000000;
+const INTERVAL_MS_MAX = 3600000;
+
+/** The options with defaults filled in. Throws TypeError or RangeError that says what is allowed. */
+export function resolveWalOptions(options: WalOptions): ResolvedWalOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError('options must be an object');
+  }
+  const { maxFileSize, maxWalFiles, maxWalFilesHard, sync, recovery, verifyAll } = options;
+  const { onProgress, onWarning, ...rest } = options;
+  const own = ['maxFileSize', 'maxWalFiles', 'maxWalFilesHard', 'sync', 'recovery', 'verifyAll'];
+  const fileOptions = Object.fromEntries(
+    Object.entries(rest).filter(([name]) => !own.includes(name)),
+  );
+  const file = resolveOptions(fileOptions);
+  if (recovery !== undefined && !['strict', 'trim', 'salvage'].includes(recovery)) {
+    throw new TypeError(
+      `recovery is ${String(recovery)}: 'strict', 'trim' or 'salvage' is allowed`,
+    );
+  }
+  if (verifyAll !== undefined && typeof verifyAll !== 'boolean') {
+    throw new TypeError('verifyAll must be true or false');
+  }
+  for (const [name, hook] of Object.entries({ onProgress, onWarning })) {
+    if (hook !== undefined && typeof hook !== 'function') {
+      throw new TypeError(`${name} must be a function`);
+    }
+  }
+  return {
+    file,
+    maxFileSize: integer('maxFileSize', maxFileSize ?? 64 * MIB, 4096, MIB * MIB),
+    maxWalFiles: integer('maxWalFiles', maxWalFiles ?? 10, 1, FILES_MAX),
+    maxWalFilesHard: integer('maxWalFilesHard', maxWalFilesHard ?? FILES_MAX, 1, FILES_MAX),
+    sync: checkSync(sync ?? 'always'),
+    recovery: recovery ?? 'strict',
+    verifyAll: verifyAll ?? false,
+    onProgress: onProgress ?? (() => undefined),
+    onWarning: onWarning ?? (() => undefined),
+  };
+}
+
+/** Size of the largest record that fits, in bytes. */
+export function recordBytesMax(options: ResolvedWalOptions): number {
+  return Math.max(RECORD_BYTES_MIN, Math.min(options.maxFileSize, options.file.maxRecordBytes));
+}
+
+function checkSync(sync: unknown): SyncPolicy {
+  if (sync === 'always' || sync === 'manual') return sync;
+  if (typeof sync === 'object' && sync !== null && 'intervalMs' in sync) {
+    return { intervalMs: integer('sync.intervalMs', sync.intervalMs, 1, INTERVAL_MS_MAX) };
+  }
+  throw new TypeError("sync must be 'always', 'manual' or { intervalMs }");
+}
+
+function integer(name: string, value: unknown, min: number, max: number): number {
+  if (typeof value !== 'number') {
+    throw new TypeError(`${name} must be a number, not ${typeof value}`);
+  }
+  if (!Number.isInteger(value) || value < min || value > max) {
+    const allowed = `an integer from ${String(min)} to ${String(max)}`;
+    throw new RangeError(`${name} is ${String(value)}: ${allowed} is allowed`);
+  }
+  return value;
+}

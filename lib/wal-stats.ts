@@ -1,0 +1,29 @@
+// The figures of a segmented log.
+
+import type { AppenderStats } from './appender.js';
+import type { CommitCounters } from './commit-types.js';
+
+/** What a log has done since it was opened, and what is under way. */
+export interface WalStats extends AppenderStats, CommitCounters {
+  readonly segments: number;
+  /** Size of all segments' records, in bytes. */
+  readonly bytes: number;
+  readonly rotations: number;
+  readonly writtenSequence: bigint | undefined;
+  readonly durableSequence: bigint | undefined;
+  /** More segments than `maxWalFiles`. */
+  readonly isOverMaxWalFiles: boolean;
+}
+
+/** Counters of the segments sealed so far, and of the active one. */
+export function sumOf(retired: CommitCounters | undefined, now: CommitCounters): CommitCounters {
+  if (retired === undefined) return now;
+  return {
+    batches: retired.batches + now.batches,
+    bytesWritten: retired.bytesWritten + now.bytesWritten,
+    resubmits: retired.resubmits + now.resubmits,
+    dsyncWrites: retired.dsyncWrites + now.dsyncWrites,
+    syncs: retired.syncs + now.syncs,
+    trims: retired.trims + now.trims,
+  };
+}
