@@ -528,6 +528,130 @@ forEachDriver((driver) => {
     });
   });
 
+  describe('several failures together', () => {
+    const blocks = (count: number, first = 1): PlainRecord[] =>
+      Array.from({ length: count }, (_, index) => putOfSize(first + index, 4096));
+
+    test('a later batch that landed behind a failed one is rejected and cut', async () => {
+      const here = await stage(driver, { directIo: true, batchSize: 4096 });
+      here.faults.next('write', fail('EIO'), 1, ({ position }) => position === 4096);
+      const outcomes = await outcomesOf(append(here.writer, blocks(6)));
+      expect(okOf(outcomes)).toEqual([true, false, false, false, false, false]);
+      expectLog(here.path, blocks(1));
+      await expectGoesOn(here, blocks(1));
+    });
+
+    test('two batches fail, the later one first: all from the first on reject', async () => {
+      const here = await stage(driver, { directIo: true, batchSize: 4096 });
+      const slow = here.faults.gate('write', fail('EDQUOT'));
+      here.faults.next('write', fail('ENOSPC'), 1, ({ position }) => position === 8192);
+      const appends = outcomesOf(append(here.writer, blocks(5)));
+      await slow.reached;
+      await settleOthers(here.faults);
+      slow.open();
+      expectAllRejected(await appends, 'ERR_WAL_WRITE');
+      expectLog(here.path, []);
+      await expectGoesOn(here, []);
+    });
+
+    test('a record that spans two batches rejects when its second half fails', async () => {
+      const here = await stage(driver, { directIo: true, batchSize: 4096 });
+      const records = [putOfSize(1, 3000), putOfSize(2, 3000), putOfSize(3, 3000)];
+      here.faults.next('write', fail('ENOSPC'), 1, ({ position }) => position >= 4096);
+      const outcomes = await outcomesOf(append(here.writer, records));
+      expect(outcomes[0]?.ok).toBe(true);
+      expect(outcomes[2]?.ok).toBe(false);
+      const kept = records.filter((_, index) => outcomes[index]?.ok);
+      expectLog(here.path, kept);
+      await expectGoesOn(here, kept);
+    });
+
+    test('durable appends that were wholly written are acknowledged, durable by the cut', async () => {
+      const here = await stage(driver);
+      const records = samplePuts(4);
+      const { placed } = independentLog(records);
+      here.faults.next('write', short((placed[2]?.offset ?? 0) + 3));
+      here.faults.next('write', fail('ENOSPC'));
+      const outcomes = await outcomesOf(append(here.writer, records, true));
+      expect(okOf(outcomes)).toEqual([true, true, false, false]);
+      const { durableEnd } = here.writer.stats();
+      expect(durableEnd).toBe(independentLog(samplePuts(2)).bytes.length);
+      await expectGoesOn(here, samplePuts(2));
+    });
+
+    test('a sync in flight succeeds while a write fails: the sync still counts', async () => {
+      const here = await stage(driver);
+      await appendAll(here.writer, samplePuts(2));
+      const sync = here.faults.gate('sync');
+      const flushed = here.writer.flush();
+      await sync.reached;
+      here.faults.next('write', fail('ENOSPC'));
+      const appends = outcomesOf(append(here.writer, samplePuts(2, 3)));
+      await settleOthers(here.faults);
+      expect(here.faults.count('truncate')).toBe(0);
+      sync.open();
+      await flushed;
+      expectAllRejected(await appends, 'ERR_WAL_WRITE', 'ENOSPC');
+      await expectGoesOn(here, samplePuts(2));
+    });
+
+    test('a sync in flight fails while a write fails: poisoned, nothing is cut', async () => {
+      const here = await stage(driver);
+      await appendAll(here.writer, samplePuts(2));
+      const sync = here.faults.gate('sync', fail('EIO'));
+      const flushed = expectRejection(here.writer.flush(), 'ERR_WAL_SYNC', 'EIO');
+      await sync.reached;
+      here.faults.next('write', fail('ENOSPC'));
+      const appends = outcomesOf(append(here.writer, samplePuts(2, 3)));
+      await settleOthers(here.faults);
+      sync.open();
+      await flushed;
+      expectAllRejected(await appends, 'ERR_WAL_SYNC', 'EIO');
+      expect(here.faults.count('truncate')).toBe(0);
+      await expectPoisoned(here, 'EIO');
+    });
+
+    test('a caller that appends again and again on a full disk gets an answer each time', async () => {
+      const here = await stage(driver, { channelCapacity: 4 });
+      here.faults.always('write', fail('ENOSPC'));
+      const patient = async (sequence: number): Promise<number> => {
+        for (let attempt = 0; ; attempt++) {
+          const [outcome] = await outcomesOf(append(here.writer, [samplePut(sequence)]));
+          if (outcome?.ok === true) return attempt;
+          expectAllRejected([outcome as Outcome], 'ERR_WAL_WRITE', 'ENOSPC');
+          if (attempt === 5) here.faults.heal();
+        }
+      };
+      const attempts = await Promise.all([1, 2, 3, 4, 5, 6, 7, 8].map(patient));
+      expect(Math.min(...attempts)).toBeGreaterThanOrEqual(5);
+      const { records } = independentRead(readFileSync(here.path));
+      expect(records.map(({ sequence }) => Number(sequence)).sort()).toEqual([
+        1, 2, 3, 4, 5, 6, 7, 8,
+      ]);
+      await expectGoesOn(
+        here,
+        records.map(({ sequence }) => samplePut(sequence)),
+      );
+    });
+
+    test('an append that waits for the end of a failure can be aborted', async () => {
+      const here = await stage(driver);
+      here.faults.next('write', fail('ENOSPC'));
+      const trim = here.faults.gate('truncate');
+      const first = outcomesOf(append(here.writer, samplePuts(1)));
+      await trim.reached;
+      const controller = new AbortController();
+      const { signal } = controller;
+      const aborted = outcomesOf([here.writer.append(entryOf(samplePut(2)), { signal })]);
+      const reason = new Error('no patience');
+      controller.abort(reason);
+      expect(await aborted).toEqual([{ ok: false, error: reason }]);
+      trim.open();
+      await first;
+      await expectGoesOn(here, []);
+    });
+  });
+
   describe('a dsync write', () => {
     /** Appends durably until dsync writes carry the acknowledgements. */
     async function dsyncStage(): Promise<{ here: Stage; kept: PlainRecord[] }> {
