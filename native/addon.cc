@@ -48,6 +48,7 @@ Napi::Value ring_open(const Napi::CallbackInfo& info) {
   opened.Set("table", table);
   opened.Set("inFlightMax", ring->ring()->in_flight_max());
   opened.Set("setupFlags", ring->ring()->setup_flags());
+  opened.Set("missingOpcode", ring->ring()->missing_opcode());
   opened.Set("bufferTable", ring->ring()->has_buffer_table());
   return opened;
 }

@@ -3,10 +3,11 @@
 // needs no addon.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { headersPrefix } from './headers.mjs';
 
 const native = dirname(fileURLToPath(import.meta.url));
 const built = join(native, 'build', 'Release', 'uring_wal.node');
@@ -24,27 +25,16 @@ function fingerprint() {
   return hash.digest('hex');
 }
 
-/** The headers that came with this Node.js, where they did: then node-gyp downloads none. */
-function headersArguments() {
-  const root = dirname(dirname(realpathSync(process.execPath)));
-  const version = join(root, 'include', 'node', 'node_version.h');
-  if (!existsSync(version) || !existsSync(join(root, 'include', 'node', 'uv.h'))) return [];
-  const [major, minor, patch] = process.versions.node.split('.');
-  const text = readFileSync(version, 'utf8');
-  const fits =
-    text.includes(`#define NODE_MAJOR_VERSION ${major}\n`) &&
-    text.includes(`#define NODE_MINOR_VERSION ${minor}\n`) &&
-    text.includes(`#define NODE_PATCH_VERSION ${patch}\n`);
-  return fits ? [`--nodedir=${root}`] : [];
-}
-
 function build() {
   const require = createRequire(import.meta.url);
   const gyp = join(dirname(require.resolve('node-gyp/package.json')), 'bin', 'node-gyp.js');
   const quiet = process.env.npm_config_loglevel === 'verbose' ? [] : ['--loglevel=warn'];
   const args = [gyp, 'configure', 'build', `--directory=${native}`];
+  const prefix = headersPrefix();
+  // Headers that came with this Node.js need not be downloaded.
+  if (prefix !== undefined) args.push(`--nodedir=${prefix}`);
   const options = { stdio: 'inherit' };
-  return spawnSync(process.execPath, [...args, ...headersArguments(), ...quiet], options).status;
+  return spawnSync(process.execPath, [...args, ...quiet], options).status;
 }
 
 function main() {

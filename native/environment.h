@@ -14,11 +14,12 @@
 
 namespace uring_wal {
 
+class Environment;
 class RingLoop;
 
 // Memory as JavaScript holds it: an ArrayBuffer over it, or, once released, nothing.
 struct SharedMemory {
-  std::shared_ptr<class Environment> environment;
+  std::shared_ptr<Environment> environment;
   Memory* memory = nullptr;
   uint32_t number = 0;
 

@@ -13,7 +13,7 @@
 
 namespace uring_wal {
 
-// Why a walk over records stopped. The numbers are shared with lib/io/addon.ts.
+// Why a walk over records stopped. The numbers are shared with lib/record.ts.
 enum class Stop : uint32_t {
   kEnd = 0,
   kTableFull = 1,
@@ -25,7 +25,7 @@ enum class Stop : uint32_t {
   kLengthMismatch = 6,
   kDeleteWithValue = 7,
   kBadChecksum = 8,
-  // An atomic batch with a key. Its inside is checked where it is decoded.
+  // Of the frame alone: an atomic batch has no key. What is inside is for JavaScript to judge.
   kBadBatch = 9,
 };
 

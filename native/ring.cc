@@ -288,27 +288,29 @@ void Ring::unregister_buffer(int32_t index) {
   free_buffers_.push_back(static_cast<uint16_t>(index));
 }
 
+int32_t Ring::missing_opcode() const {
+  constexpr uint32_t kOpcodes = 256;
+  std::vector<std::byte> storage(sizeof(io_uring_probe) + kOpcodes * sizeof(io_uring_probe_op));
+  auto* answer = reinterpret_cast<io_uring_probe*>(storage.data());
+  // A kernel without this call (before 5.6) also lacks plain reads and writes.
+  if (register_kernel(descriptor_, IORING_REGISTER_PROBE, answer, kOpcodes) < 0) {
+    return kOpcodesNeeded[0];
+  }
+  for (uint8_t opcode : kOpcodesNeeded) {
+    const bool known = opcode <= answer->last_op;
+    if (!known || (answer->ops[opcode].flags & IO_URING_OP_SUPPORTED) == 0) return opcode;
+  }
+  return -1;
+}
+
 ProbeResult probe_ring() {
   ProbeResult probe;
   std::shared_ptr<Ring> ring;
   probe.error = Ring::open({.entries = 1}, &ring);
   if (probe.error != 0) return probe;
+  probe.missing_opcode = ring->missing_opcode();
   probe.setup_flags = ring->setup_flags();
   probe.registered_buffers = ring->has_buffer_table();
-
-  constexpr uint32_t kOpcodes = 256;
-  std::vector<std::byte> storage(sizeof(io_uring_probe) + kOpcodes * sizeof(io_uring_probe_op));
-  auto* answer = reinterpret_cast<io_uring_probe*>(storage.data());
-  probe.error = register_kernel(ring->descriptor(), IORING_REGISTER_PROBE, answer, kOpcodes);
-  if (probe.error < 0) return probe;
-  probe.error = 0;
-  for (uint8_t opcode : kOpcodesNeeded) {
-    const bool known = opcode <= answer->last_op;
-    if (known && (answer->ops[opcode].flags & IO_URING_OP_SUPPORTED) != 0) continue;
-    probe.missing_opcode = opcode;
-    probe.error = -ENOSYS;
-    return probe;
-  }
   return probe;
 }
 

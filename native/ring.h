@@ -74,6 +74,9 @@ class Ring {
   // Requests that the kernel has not taken.
   size_t waiting() const { return queue_.size() + unsubmitted(); }
 
+  // The first opcode that this library needs and the kernel lacks, or -1.
+  int32_t missing_opcode() const;
+
   // Queues a request; flush() brings it to the kernel.
   void push(const Request& request);
   // Hands over what there is room for. 0, or the negated errno for which some could not be
@@ -130,8 +133,7 @@ class Ring {
   std::vector<uint16_t> free_buffers_;
 };
 
-// What the kernel gives here: 0 or the negated errno of io_uring_setup(2); `missing` is then the
-// first opcode this library needs and the kernel lacks, or -1.
+// What the kernel gives here. `error`: 0 or the negated errno of setting a small ring up.
 struct ProbeResult {
   int32_t error = 0;
   int32_t missing_opcode = -1;

@@ -19,6 +19,8 @@ export interface RingHandle {
   readonly inFlightMax: number;
   /** IORING_SETUP_ flags that the kernel granted. */
   readonly setupFlags: number;
+  /** The first operation that is needed and that the kernel lacks, or -1. */
+  readonly missingOpcode: number;
   /** Whether the ring can register memory, as far as the memory limit allows. */
   readonly bufferTable: boolean;
 }
@@ -41,11 +43,11 @@ export interface MemoryHandle {
   readonly registered: boolean;
 }
 
-/** What the kernel offers, see lib/io/uring-reason.ts. */
+/** What the kernel offers, found out by a small ring of its own. */
 export interface RingProbe {
   /** 0, or the errno of setting a ring up. */
   readonly errno: number;
-  /** The first operation that the kernel lacks, or -1. */
+  /** As in {@link RingHandle}. */
   readonly missingOpcode: number;
   readonly setupFlags: number;
   readonly bufferTable: boolean;

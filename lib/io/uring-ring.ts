@@ -1,8 +1,11 @@
 // One ring of the addon, as all drivers of this thread share it: 100 open logs need no more locked
 // memory than one. Hands completions to the operations that wait for them.
 
+import { constants } from 'node:os';
+
 import { assert, WalError } from '../errors.js';
 import { type Addon, addonProblem, loadAddon, type RingHandle, type RingStats } from './addon.js';
+import * as clock from './clock.js';
 import { UringMemory } from './uring-memory.js';
 import { describeErrno, refusalReason } from './uring-reason.js';
 
@@ -43,10 +46,9 @@ export class SharedRing {
   #plain = 0;
 
   private constructor(addon: Addon, size: number) {
-    const opened = addon.ringOpen(size, () => {
+    const opened = openRing(addon, size, () => {
       this.#collect();
     });
-    if (typeof opened === 'number') throw refused(-opened, size);
     this.addon = addon;
     this.number = opened.number;
     this.#size = size;
@@ -66,7 +68,7 @@ export class SharedRing {
       shared.#users += 1;
       return shared;
     }
-    const ring = new SharedRing(usableAddon(size), size);
+    const ring = new SharedRing(usableAddon(), size);
     rings.set(size, ring);
     return ring;
   }
@@ -136,22 +138,44 @@ export class SharedRing {
   }
 }
 
-let probed: { readonly errno: number; readonly missingOpcode: number } | undefined;
+/** Opens a ring and sees to it that the kernel has every operation that is needed. */
+function openRing(addon: Addon, size: number, onCompletions: () => void): RingHandle {
+  const opened = openPatiently(addon, size, onCompletions);
+  if (typeof opened === 'number') throw refused(-opened, size);
+  if (opened.missingOpcode < 0) return opened;
+  addon.ringClose(opened.number);
+  throw refused(constants.errno.ENOSYS, size, opened.missingOpcode);
+}
 
-/** The addon, where the kernel has every operation that is needed. */
-function usableAddon(size: number): Addon {
+/** The kernel gives a closed ring's locked memory back a moment later; that long it is waited for. */
+const PATIENCE_MS = 300;
+const ATTEMPT_MS = 10;
+/** Where waiting was of no use it is not tried again for so long: it blocks the thread. */
+const DESPAIR_MS = 10_000;
+
+let despairedAt = -Infinity;
+
+function openPatiently(addon: Addon, size: number, onCompletions: () => void): RingHandle | number {
+  const start = clock.now();
+  for (;;) {
+    const opened = addon.ringOpen(size, onCompletions);
+    if (opened !== -constants.errno.ENOMEM) {
+      despairedAt = -Infinity;
+      return opened;
+    }
+    if (clock.now() - despairedAt < DESPAIR_MS) return opened;
+    if (clock.now() - start > PATIENCE_MS) {
+      despairedAt = clock.now();
+      return opened;
+    }
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ATTEMPT_MS);
+  }
+}
+
+function usableAddon(): Addon {
   const addon = loadAddon();
-  if (addon === undefined) {
-    throw new WalError('ERR_WAL_DRIVER', addonProblem() ?? 'the native addon is not there');
-  }
-  probed ??= addon.probe();
-  if (probed.errno !== 0) {
-    const { errno, missingOpcode } = probed;
-    // Limits may change while the process runs, so only success is remembered.
-    probed = undefined;
-    throw refused(errno, size, missingOpcode);
-  }
-  return addon;
+  if (addon !== undefined) return addon;
+  throw new WalError('ERR_WAL_DRIVER', addonProblem() ?? 'the native addon is not there');
 }
 
 function refused(errno: number, size: number, missingOpcode = -1): WalError {

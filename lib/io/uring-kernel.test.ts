@@ -1,0 +1,3 @@
+import { kernelContract } from './contract-kernel.js';
+
+kernelContract('uring');
