@@ -21,8 +21,6 @@ import { WriteLane } from './write-lane.js';
 import { isWriteHalf } from './write-fully.js';
 import { ZeroAhead } from './zero-ahead.js';
 
-const NO_BYTES = new Uint8Array(0);
-
 /** What the pipeline is doing. */
 type State =
   | { readonly kind: 'serving' }
@@ -337,8 +335,8 @@ export class CommitPipeline {
   }
 
   #carryAt(end: number): Promise<Uint8Array> {
-    const isDirect = this.#lane.isDirect;
-    return isDirect ? failure.readCarry(this.#driver, this.#file, end) : Promise.resolve(NO_BYTES);
+    if (!this.#lane.isDirect) return Promise.resolve(new Uint8Array(0));
+    return failure.readCarry(this.#driver, this.#file, end);
   }
 
   #restartAt(position: number, carry: Uint8Array): void {
