@@ -5,7 +5,7 @@ import type { Family } from './contender.js';
 
 /** Outer size of every panel's column, px. */
 export const PANEL_WIDTH = 590;
-const LABEL_WIDTH = 232;
+const LABEL_WIDTH = 240;
 const VALUE_WIDTH = 92;
 const BAR_WIDTH = PANEL_WIDTH - LABEL_WIDTH - VALUE_WIDTH;
 const BAR_HEIGHT = 16;
@@ -157,8 +157,9 @@ export function drawLines(panel: LinePanel): string {
       `<polyline fill="none" stroke="${colour}" stroke-width="2.5" points="${path.join(' ')}"/>`,
     );
     const kind = line.style === 'ours' ? 'small strong' : 'small';
-    const below = at === 0 ? -8 : 16;
     for (const point of line.points) {
+      const isTop = points.every((other) => other.x !== point.x || other.y <= point.y);
+      const below = isTop ? -9 : 17;
       parts.push(
         `<circle cx="${x(point.x).toFixed(1)}" cy="${y(point.y).toFixed(1)}" r="3.5" fill="${colour}"/>`,
         svgText(x(point.x), y(point.y) + below, point.text, { anchor: 'middle', kind }),

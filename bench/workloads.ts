@@ -91,7 +91,7 @@ function recover(name: string, logBytes: number, tier: Workload['tier']): Worklo
   };
 }
 
-const DURABLE = [...OURS, ...HAND_MADE, ...PACKAGES];
+const DURABLE = [...OURS, 'ours-zeroed', ...HAND_MADE, ...PACKAGES];
 const WRITTEN = ['ours', ...HAND_MADE, 'write-stream', ...PACKAGES];
 const TO_DISK = [...OURS, 'group-commit', 'write-stream', 'fio'];
 
@@ -123,7 +123,7 @@ export const WORKLOADS: readonly Workload[] = [
     target: { ratio: 1.3, yardstick: BEST_PEER },
   }),
   large('durable', 64, ['4k', 4096], {
-    contenders: [...OURS, ...HAND_MADE, 'better-sqlite3', 'lmdb', 'classic-level'],
+    contenders: [...OURS, 'ours-zeroed', ...HAND_MADE, 'better-sqlite3', 'lmdb', 'classic-level'],
     tier: 'default',
   }),
   large('durable', 64, ['64k', 65536], {
@@ -161,6 +161,7 @@ export const WORKLOADS: readonly Workload[] = [
 export const QUICK_CONTENDERS: ReadonlySet<string> = new Set([
   'ours',
   'ours-direct',
+  'ours-zeroed',
   'group-commit',
   'write-stream',
   'fio',

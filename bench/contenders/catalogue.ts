@@ -2,14 +2,22 @@
 // to the trial that runs it: what is not installed is told in its row.
 
 import type { Contender, ContenderFacts } from '../contender.js';
+import type { OursOptions } from './uring-wal.js';
 
 /** Facts, and how to load it; the floor (fio) is no process of ours and has no loader. */
 export interface CatalogueEntry extends ContenderFacts {
   readonly load?: () => Promise<Contender>;
 }
 
-const ours = (directIo: boolean, driver: 'auto' | 'threadpool', replayChunks: boolean) => () =>
-  import('./uring-wal.js').then(({ uringWal }) => uringWal({ directIo, driver, replayChunks }));
+const OURS_DEFAULTS: OursOptions = {
+  directIo: false,
+  driver: 'auto',
+  replayChunks: true,
+  zeroedBefore: false,
+};
+
+const ours = (variant: Partial<OursOptions>) => () =>
+  import('./uring-wal.js').then(({ uringWal }) => uringWal({ ...OURS_DEFAULTS, ...variant }));
 
 const handMade = (blocking: boolean) => () =>
   import('./group-commit.js').then(({ groupCommit }) => groupCommit(blocking));
@@ -21,7 +29,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     family: 'ours',
     blocks: false,
     lacks: '',
-    load: ours(false, 'auto', true),
+    load: ours({}),
   },
   {
     id: 'ours-direct',
@@ -29,7 +37,16 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     family: 'ours',
     blocks: false,
     lacks: '',
-    load: ours(true, 'auto', true),
+    load: ours({ directIo: true }),
+  },
+  {
+    // What the hand-made peers get: space zeroed before the measured time, not during it.
+    id: 'ours-zeroed',
+    title: 'uring-wal, directIo, all zeroed ahead',
+    family: 'ours',
+    blocks: false,
+    lacks: '',
+    load: ours({ directIo: true, zeroedBefore: true }),
   },
   {
     id: 'ours-records',
@@ -37,7 +54,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     family: 'ours',
     blocks: false,
     lacks: '',
-    load: ours(false, 'auto', false),
+    load: ours({ replayChunks: false }),
   },
   {
     id: 'ours-threads',
@@ -45,7 +62,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     family: 'ours',
     blocks: false,
     lacks: 'io_uring',
-    load: ours(false, 'threadpool', true),
+    load: ours({ driver: 'threadpool' }),
   },
   {
     id: 'group-commit',

@@ -14,7 +14,12 @@ export interface OursOptions {
   readonly driver: 'auto' | 'threadpool';
   /** Replay by chunks of views, or record by record. */
   readonly replayChunks: boolean;
+  /** Zero ahead at once as much as the hand-made peers have zeroed, instead of piece by piece. */
+  readonly zeroedBefore: boolean;
 }
+
+/** The most that `preallocateBytes` takes. */
+const PREALLOCATE_BYTES_MAX = 2 ** 30;
 
 export async function uringWal(variant: OursOptions): Promise<Contender> {
   const loaded = await import('../../lib/index.js');
@@ -58,7 +63,12 @@ async function openLog(
   context: OpenContext,
 ): Promise<AppendLog & { note: string }> {
   const path = join(context.directory, 'uring.wal');
-  const writer = await UringWalWriter.open(path, options(variant, task.durability));
+  const writer = await UringWalWriter.open(path, {
+    ...options(variant, task.durability),
+    ...(variant.zeroedBefore && {
+      preallocateBytes: Math.min(context.zeroedBytes, PREALLOCATE_BYTES_MAX),
+    }),
+  });
   const { name, fallbackReason } = writer.driver;
   return {
     append: (sequence, key, value) => writer.append(WalEntry.put(sequence, key, value)),
