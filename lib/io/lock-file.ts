@@ -23,9 +23,9 @@ const RETRY_MS = 10;
 
 /**
  * A live holder may be on its way out; a dead one may leave its flock to the kernel for a moment
- * (axboe/liburing#1627); of an unknown one, the record may still be on its way into the file.
+ * (axboe/liburing#1627); of an unknown one, either may hold.
  */
-const PATIENCE_MS = { alive: 100, dying: 2000, gone: 2000, unknown: 500 } as const;
+const PATIENCE_MS = { alive: 100, dying: 2000, gone: 2000, unknown: 1000 } as const;
 
 /** How often the lock may change under our eyes before that is taken for a fault. */
 const PLACEMENTS_MAX = 1000;
