@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, type TestContext, test } from 
 import { CREATE, put } from './contract-world.js';
 import type { IoDriver, IoFile } from './driver.js';
 import { selectDriver } from './select.js';
-import { removeDirectory, temporaryDirectory } from './test-world.js';
+import { removeDirectory, skipWhereRefused, temporaryDirectory } from './test-world.js';
 
 const LENGTH = 65_536;
 const ROUNDS = 5;
@@ -41,6 +41,7 @@ print(json.dumps({'cached': stat.cache, 'dirty': stat.dirty + stat.writeback}))
 
 /** Declares the suite. */
 export function cacheContract(name: 'threadpool' | 'uring'): void {
+  if (skipWhereRefused(name)) return;
   describe(`what the page cache shows: ${name}`, () => {
     let directory: string;
     let driver: IoDriver;

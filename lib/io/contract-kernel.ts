@@ -11,7 +11,7 @@ import { afterEach, beforeEach, describe, expect, type TestContext, test } from 
 import { CREATE, expectIoError } from './contract-world.js';
 import type { IoDriver, IoFile } from './driver.js';
 import { selectDriver } from './select.js';
-import { removeDirectory, temporaryDirectory } from './test-world.js';
+import { removeDirectory, skipWhereRefused, temporaryDirectory } from './test-world.js';
 
 const CHILD = fileURLToPath(new URL('./test-kernel-child.js', import.meta.url));
 const MEBIBYTE = 1024 * 1024;
@@ -23,6 +23,7 @@ interface Place {
 
 /** Declares the suite. */
 export function kernelContract(name: 'threadpool' | 'uring'): void {
+  if (skipWhereRefused(name)) return;
   describe(`a real kernel's failures: ${name}`, () => {
     let place: Place;
     beforeEach(async () => {

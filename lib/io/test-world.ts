@@ -5,8 +5,11 @@ import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { test } from 'vitest';
+
 import type { DriverHarness } from './contract-world.js';
 import type { IoDriver } from './driver.js';
+import { selectDriver } from './select.js';
 
 /** A fresh directory, by default under the system's own; the caller removes it. */
 export function temporaryDirectory(under: string = tmpdir()): Promise<string> {
@@ -45,4 +48,20 @@ export function realHarness(
       };
     },
   };
+}
+
+/**
+ * For suites of a driver that may be refused here: declares one test that is skipped aloud with the
+ * reason, and returns true, where it is.
+ */
+export function skipWhereRefused(name: 'threadpool' | 'uring'): boolean {
+  try {
+    void selectDriver(name, { ringSize: 8 }).driver.close();
+    return false;
+  } catch (error) {
+    test(`the ${name} driver`, (context) => {
+      context.skip(String(error));
+    });
+    return true;
+  }
 }
