@@ -44,6 +44,11 @@ export async function runAppend(command: AppendCommand, streams: Streams): Promi
     return EXIT.IO;
   }
   tellRecovery(writer, complain);
+  const { directIoRefused } = writer.driver;
+  if (directIoRefused !== undefined) {
+    complain(`note: --direct is refused here, the page cache is used: ${directIoRefused}`);
+  }
+  if (streams.stdin.isTTY === true) complain('reading JSON lines from the terminal; Ctrl-D ends');
   const session = new AppendSession(writer, streams);
   await session.run();
   try {

@@ -82,6 +82,7 @@ export class AckLedger {
   #lengths = new Float64Array(1024).fill(NaN);
   #count = 0;
   #last = 0;
+  #firstRepeated: number | undefined;
 
   /** How many records were acknowledged. */
   get count(): number {
@@ -99,10 +100,16 @@ export class AckLedger {
       this.#offsets = grown(this.#offsets, sequence);
       this.#lengths = grown(this.#lengths, sequence);
     }
-    if (!this.has(sequence)) this.#count += 1;
+    if (this.has(sequence)) this.#firstRepeated ??= sequence;
+    else this.#count += 1;
     this.#offsets[sequence] = ack.offset;
     this.#lengths[sequence] = ack.length;
     this.#last = Math.max(this.#last, sequence);
+  }
+
+  /** The first sequence that was acknowledged twice: a writer had not found it in the log. */
+  get firstRepeated(): number | undefined {
+    return this.#firstRepeated;
   }
 
   has(sequence: number): boolean {

@@ -56,6 +56,9 @@ export async function checkLog(
     if (end === undefined) throw new Error('the reader stopped without a reason');
     const missing = ledger.count - found;
     if (missing > 0) firstProblem ??= `the log ends before record ${String(ledger.last)}`;
+    if (ledger.firstRepeated !== undefined) {
+      firstProblem ??= `record ${String(ledger.firstRepeated)} was lost, and acknowledged again`;
+    }
     firstProblem ??= tailProblem(end, ending);
     return { records, unacknowledged: records - found, missing, differing, firstProblem, end };
   } finally {

@@ -1,9 +1,11 @@
 // `npm start`: its judge must see what is wrong, and the whole must behave when it is stopped,
 // misled, or put where it cannot write.
 
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { DEMO_PATH, finished, inFolder, linesOf, start } from '../fixtures/command.js';
 import type { Finished } from '../fixtures/command.js';
@@ -128,6 +130,16 @@ describe("the demo's judge", () => {
     if (firstProblem !== undefined) expect(check.firstProblem).toMatch(firstProblem);
   });
 
+  it('fails a record that was acknowledged twice', async () => {
+    const check = await judge((records, ledger) => {
+      const again = independentLog(records).placed[6];
+      if (again !== undefined) ledger.add({ ...again, sequence: 7, latencyMs: 1 });
+      return undefined;
+    });
+    expect(passes(check)).toBe(false);
+    expect(check.firstProblem).toBe('record 7 was lost, and acknowledged again');
+  });
+
   it('fails bytes behind the last record of a log that was closed', async () => {
     const zerosBehind = (records: PlainRecord[]): Buffer =>
       Buffer.concat([independentLog(records).bytes, Buffer.alloc(100)]);
@@ -212,6 +224,41 @@ describe('the demo', () => {
       expect(readdirSync(folder)).toEqual(['lines.txt']);
     });
   }, 60_000);
+
+  it('fails with exit 1 when somebody takes acknowledged records away, and keeps the log', async () => {
+    await inFolder(async (folder) => {
+      const child = start(DEMO_PATH, [], { environment: { TMPDIR: folder } });
+      const end = finished(child);
+      let seen = '';
+      while (!seen.includes('kill 1')) seen += String((await once(child.stdout, 'data'))[0]);
+      const log = join(folder, readdirSync(folder)[0] ?? '', 'demo.wal');
+      // Beyond its old size the log grows only when the next child appends: recovery is over then.
+      const oldBytes = statSync(log).size;
+      while (existsSync(log) && statSync(log).size <= oldBytes) await setTimeout(5);
+      truncateSync(log, 0);
+      const { code, stdout } = await end;
+      expect(code).toBe(1);
+      expect(stdout).toContain('FAILED: ');
+      expect(stdout).toContain(`The log is kept: ${log}`);
+      expect(existsSync(log)).toBe(true);
+    });
+  });
+
+  it('says what its child could not do, with exit 74', async (context) => {
+    await inFolder(async (folder) => {
+      const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder]);
+      if (mount.status !== 0) context.skip(`no tmpfs can be mounted here: ${String(mount.stderr)}`);
+      try {
+        const { code, stdout, stderr } = await runDemo([], { TMPDIR: folder });
+        expect(code).toBe(74);
+        expect(stdout).toContain('tmpfs is memory');
+        expect(stderr).toMatch(/the child failed: ERR_WAL_WRITE.*ENOSPC/);
+        expect(readdirSync(folder)).toEqual([]);
+      } finally {
+        spawnSync('umount', [folder]);
+      }
+    });
+  });
 
   it('stops at Ctrl-C with exit 130, and leaves nothing behind', async () => {
     await inFolder(async (folder) => {

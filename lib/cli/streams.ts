@@ -4,7 +4,7 @@ import type { Readable, Writable } from 'node:stream';
 
 /** The standard streams. */
 export interface Streams {
-  readonly stdin: Readable;
+  readonly stdin: Readable & { readonly isTTY?: boolean };
   readonly stdout: Writable;
   readonly stderr: Writable;
 }
