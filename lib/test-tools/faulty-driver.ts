@@ -33,9 +33,12 @@ export interface Operation {
   readonly position: number;
   readonly length: number;
   readonly dsync: boolean;
+  readonly pastCache: boolean;
   /** Does it, or of a write or read its first `length` bytes; resolves as the driver behind. */
   perform(length?: number): Promise<unknown>;
 }
+
+type Facts = Partial<Pick<Operation, 'position' | 'length' | 'dsync' | 'pastCache'>>;
 
 /** What happens instead of an operation. */
 export type Fault = (operation: Operation) => Promise<unknown>;
@@ -109,10 +112,13 @@ export class FaultyDriver implements IoDriver {
   /** What was asked of the driver, in order. */
   readonly operations: Operation[] = [];
   readonly #inner: IoDriver;
+  readonly #hidesPastCache: boolean;
   #plans: Plan[] = [];
 
-  constructor(inner: IoDriver) {
+  /** `hidePastCache`: as on a file system that cannot read past the page cache. */
+  constructor(inner: IoDriver, options: { readonly hidePastCache?: boolean } = {}) {
     this.#inner = inner;
+    this.#hidesPastCache = options.hidePastCache === true;
     this.name = inner.name;
     this.fallbackReason = inner.fallbackReason;
   }
@@ -170,7 +176,7 @@ export class FaultyDriver implements IoDriver {
   async open(path: string, options: IoOpenOptions): Promise<IoFile> {
     const perform = (): Promise<IoFile> => this.#inner.open(path, options);
     const file = await this.run<IoFile>(operationOf('open', path, perform));
-    return new FaultyFile(this, file);
+    return new FaultyFile(this, file, this.#hidesPastCache);
   }
 
   async lock(path: string): Promise<IoLock> {
@@ -232,14 +238,14 @@ class FaultyFile implements IoFile {
   readonly #driver: FaultyDriver;
   readonly #inner: IoFile;
 
-  constructor(driver: FaultyDriver, inner: IoFile) {
+  constructor(driver: FaultyDriver, inner: IoFile, hidesPastCache: boolean) {
     this.#driver = driver;
     this.#inner = inner;
     this.path = inner.path;
     this.created = inner.created;
     this.direct = inner.direct;
     this.honoursDsync = inner.honoursDsync;
-    this.pastCache = inner.pastCache;
+    this.pastCache = hidesPastCache ? undefined : inner.pastCache;
   }
 
   write(
@@ -264,7 +270,8 @@ class FaultyFile implements IoFile {
   ): Promise<number> {
     const perform = (bytes = length): Promise<number> =>
       this.#inner.read(memory, start, bytes, position, options);
-    return this.#run('read', perform, { position, length });
+    const pastCache = options?.pastCache === true;
+    return this.#run('read', perform, { position, length, pastCache });
   }
 
   sync(): Promise<void> {
@@ -295,7 +302,7 @@ class FaultyFile implements IoFile {
   #run<T>(
     kind: OperationKind,
     perform: (length?: number) => Promise<T>,
-    facts: Partial<Pick<Operation, 'position' | 'length' | 'dsync'>> = {},
+    facts: Facts = {},
   ): Promise<T> {
     return this.#driver.run(operationOf(kind, this.path, perform, facts));
   }
@@ -305,7 +312,8 @@ function operationOf(
   kind: OperationKind,
   path: string,
   perform: (length?: number) => Promise<unknown>,
-  facts: Partial<Pick<Operation, 'position' | 'length' | 'dsync'>> = {},
+  facts: Facts = {},
 ): Operation {
-  return { position: 0, length: 0, dsync: false, ...facts, kind, path, perform };
+  const none = { position: 0, length: 0, dsync: false, pastCache: false };
+  return { ...none, ...facts, kind, path, perform };
 }
