@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
 import { describe, expect, test } from 'vitest';
 
-import { WalError } from '../errors.js';
 import { selectDriver } from './select.js';
 import { createThreadpoolDriver } from './threadpool.js';
 
@@ -27,18 +29,23 @@ describe('selecting a driver', () => {
   });
 
   test('uring is io_uring, or ERR_WAL_DRIVER with the reason that auto gives', async () => {
-    const auto = selectDriver('auto', { ringSize: 8 });
-    const { name, fallbackReason } = auto.driver;
-    await auto.driver.close();
-    if (name === 'uring') {
-      const { driver } = selectDriver('uring', { ringSize: 8 });
-      expect(driver.name).toBe('uring');
-      await driver.close();
-      return;
-    }
-    const refused = (): unknown => selectDriver('uring', { ringSize: 8 });
-    expect(refused).toThrow(WalError);
-    expect(refused).toThrow(expect.objectContaining({ code: 'ERR_WAL_DRIVER' }) as Error);
-    expect(refused).toThrow(fallbackReason ?? '');
+    const script =
+      `import { selectDriver } from ${JSON.stringify(new URL('./select.js', import.meta.url).href)};` +
+      'const results = [selectDriver("auto", {}).driver.name];' +
+      'results.push(selectDriver("auto", {}).driver.fallbackReason);' +
+      'try { selectDriver("uring", {}); }' +
+      'catch (error) { results.push(error.name, error.code, error.message); }' +
+      'console.log(JSON.stringify(results));';
+    const command = ['--no-addons', '--input-type=module', '-e', script];
+    const { stdout } = await promisify(execFile)(process.execPath, command);
+    const [name, reason, ...refusal] = JSON.parse(stdout) as string[];
+    expect(name).toBe('threadpool');
+    expect(reason).toMatch(/addon/);
+    expect(refusal).toEqual(['WalError', 'ERR_WAL_DRIVER', reason]);
+  });
+
+  test.each(['auto', 'uring'] as const)('%s: a ring size that is none is misuse', (choice) => {
+    if (selectDriver('auto', {}).driver.name !== 'uring') return;
+    expect(() => selectDriver(choice, { ringSize: 3 })).toThrow(RangeError);
   });
 });

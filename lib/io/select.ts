@@ -2,7 +2,7 @@
 
 import { inspect } from 'node:util';
 
-import { errnoOf, WalError } from '../errors.js';
+import { WalError } from '../errors.js';
 import type { IoDriver } from './driver.js';
 import { createThreadpoolDriver } from './threadpool.js';
 import { createUringDriver } from './uring.js';
@@ -40,14 +40,9 @@ export function selectDriver(choice: DriverChoice, settings: DriverSettings): Se
   try {
     return { driver: createUringDriver(settings), owned: true };
   } catch (error) {
-    const fallbackReason = error instanceof Error ? error.message : String(error);
-    if (choice === 'auto') {
-      return { driver: createThreadpoolDriver({ fallbackReason }), owned: true };
-    }
-    throw new WalError('ERR_WAL_DRIVER', `io_uring cannot be used here: ${fallbackReason}`, {
-      errno: errnoOf(error),
-      cause: error,
-    });
+    // Misuse is told, whatever the choice; only a refusal is a reason to fall back.
+    if (choice === 'uring' || !(error instanceof WalError)) throw error;
+    return { driver: createThreadpoolDriver({ fallbackReason: error.message }), owned: true };
   }
 }
 

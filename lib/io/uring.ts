@@ -1,10 +1,10 @@
 // The io_uring driver: writes, reads and syncs go through a ring of the native addon, without a
 // thread of our own; directory work and the lock go through node:fs, as in every driver.
 
-import type { Addon, RingStats } from './addon.js';
+import type { RingStats } from './addon.js';
 import * as clock from './clock.js';
-import { type DirectDescriptor, openDirect } from './direct.js';
-import { type IoDriver, type IoFile, type IoOpenOptions, MEMORY_ALIGNMENT } from './driver.js';
+import { openDirect } from './direct.js';
+import type { IoDriver, IoFile, IoOpenOptions } from './driver.js';
 import * as files from './files.js';
 import { acquireLock } from './lock-file.js';
 import { UringFile } from './uring-file.js';
@@ -62,7 +62,7 @@ async function openFile(ring: SharedRing, path: string, options: IoOpenOptions):
   try {
     // Also without `options.direct`: reads past the cache need it.
     const access = options.direct ? options.access : 'read';
-    const past = await refine(ring.addon, await openDirect(fd, path, access), path);
+    const past = await openDirect(fd, path, access);
     return new UringFile(ring, {
       path,
       created,
@@ -75,19 +75,4 @@ async function openFile(ring: SharedRing, path: string, options: IoOpenOptions):
     await files.closeDescriptor(fd, path);
     throw error;
   }
-}
-
-/** With the alignment that the kernel tells (STATX_DIOALIGN), where it does. */
-async function refine(
-  addon: Addon,
-  direct: DirectDescriptor,
-  path: string,
-): Promise<DirectDescriptor> {
-  if ('refused' in direct) return direct;
-  const alignment = addon.directAlignment(direct.fd);
-  if (typeof alignment === 'number' || !alignment.known) return direct;
-  const unit = Math.max(alignment.memory, alignment.offset);
-  if (unit > 0 && unit <= MEMORY_ALIGNMENT) return { fd: direct.fd, unit };
-  await files.closeDescriptor(direct.fd, path);
-  return { refused: unit === 0 ? 'the file has no O_DIRECT' : `O_DIRECT needs units of ${unit}` };
 }
