@@ -144,7 +144,7 @@ describe('append and a bad line', () => {
       await floodUntil(end, child.stdin, chunk);
       const { code, stdout, stderr } = await end;
       expect(code).toBe(65);
-      expect(stderr).toContain('line 2: longer than any record can need');
+      expect(stderr).toContain('line 2: longer than 269484032 bytes');
       expect(linesOf(stdout)).toEqual([ackOf(1, 0, 31)]);
     });
   });

@@ -8,7 +8,7 @@ import { parseEntryLine } from './entry-line.js';
 import type { ExitCode } from './exit-codes.js';
 import { EXIT } from './exit-codes.js';
 import { readChunks } from './input.js';
-import { LineSplitter } from './ndjson.js';
+import { LINE_BYTES_MAX, LineSplitter } from './ndjson.js';
 import type { Line } from './ndjson.js';
 import { Output } from './output.js';
 import { describeError, describeFailure } from './report.js';
@@ -23,6 +23,8 @@ type Stop =
   | { readonly kind: 'input-failed'; readonly error: unknown };
 
 type AppendCommand = Extract<Command, { kind: 'append' }>;
+
+const TOO_LONG = `longer than ${String(LINE_BYTES_MAX)} bytes, more than any record can need`;
 
 const SIGNALS = [
   ['SIGINT', EXIT.INTERRUPT],
@@ -127,7 +129,7 @@ class AppendSession {
       const parsed =
         line.kind === 'line'
           ? parseEntryLine(line.bytes, this.#nextSequence)
-          : ({ kind: 'bad', reason: 'longer than any record can need' } as const);
+          : ({ kind: 'bad', reason: TOO_LONG } as const);
       if (parsed.kind === 'blank') continue;
       const reason = parsed.kind === 'bad' ? parsed.reason : this.#tooLarge(parsed.entry);
       if (parsed.kind === 'bad' || reason !== undefined) {
