@@ -28,7 +28,7 @@ const PROGRAMS = {
 };
 
 /** Tests of the built TypeScript that work the addon. */
-const DRIVER_TESTS = ['uring', 'uring-kernel', 'uring-life'];
+const DRIVER_TESTS = ['addon', 'uring', 'uring-kernel', 'uring-life', 'uring-limits', 'uring-ring'];
 
 /** A library of the compiler, to be loaded before node, which was built without. */
 function sanitizerLibrary(name) {

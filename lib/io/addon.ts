@@ -1,6 +1,7 @@
 // Loads the native addon, once per thread, by static paths. Its absence is no failure here: the
 // thread-pool driver and the portable checksum take over, and `addonProblem()` keeps the reason.
 
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 /** What a negative number stands for where a call of the addon says so: a negated errno. */
@@ -118,6 +119,10 @@ const INTERFACE_VERSION = 1;
 /** Tried in this order, relative to dist/lib/io/. Prebuilt binaries are to be added here. */
 const ADDON_PATHS: readonly string[] = ['../../../native/build/Release/uring_wal.node'];
 
+/** See elf(5). */
+const ELF_MAGIC = 0x7f454c46;
+const ELF64_HEADER_BYTES = 64;
+
 interface Outcome {
   readonly addon: Addon | undefined;
   readonly problem: string | undefined;
@@ -145,6 +150,7 @@ function load(): Outcome {
   const problems: string[] = [];
   for (const path of ADDON_PATHS) {
     try {
+      if (isCutShort(require.resolve(path))) throw new Error(`'${path}' is not whole`);
       const addon = require(path) as Addon;
       if (addon.interfaceVersion === INTERFACE_VERSION) return { addon, problem: undefined };
       problems.push(`'${path}' was built for another version of this library`);
@@ -153,6 +159,25 @@ function load(): Outcome {
     }
   }
   return { addon: undefined, problem: `the native addon is not there: ${problems.join('; ')}` };
+}
+
+/**
+ * Whether an ELF file ends before its section headers, which stand at its end. Loading such a file
+ * would kill the process (SIGBUS) in the dynamic linker.
+ */
+function isCutShort(path: string): boolean {
+  const fd = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(fd);
+    const header = Buffer.alloc(ELF64_HEADER_BYTES);
+    if (readSync(fd, header, 0, header.length, 0) < header.length) return true;
+    // Of another class or byte order: the linker refuses it by itself, or it is none of ours.
+    if (header.readUInt32BE(0) !== ELF_MAGIC || header[4] !== 2 || header[5] !== 1) return false;
+    const sectionsBytes = header.readUInt16LE(0x3a) * header.readUInt16LE(0x3c);
+    return header.readBigUInt64LE(0x28) + BigInt(sectionsBytes) > BigInt(size);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** The first line: a module that is not found also lists who asked for it. */

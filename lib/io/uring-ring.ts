@@ -12,6 +12,9 @@ import { describeErrno, refusalReason } from './uring-reason.js';
 /** The kernel's own limit for a submission ring (IORING_MAX_ENTRIES). */
 export const RING_SIZE_MAX = 32768;
 
+/** What one memory can be at most, in bytes (kMemoryBytesMax of native/memory.h). */
+const MEMORY_BYTES_MAX = 2 ** 32;
+
 /** Waits for one operation; called once, with the result or a negated errno. */
 export type Completion = (result: number) => void;
 
@@ -95,8 +98,10 @@ export class SharedRing {
     return !pending;
   }
 
-  /** Zeroed memory of at least `bytes` bytes. */
+  /** Zeroed memory of at least `bytes` bytes. Throws RangeError when there is none. */
   memory(bytes: number): UringMemory {
+    assert(Number.isSafeInteger(bytes) && bytes > 0, 'memory of a positive number of bytes');
+    if (bytes > MEMORY_BYTES_MAX) throw new RangeError(`no memory of ${bytes} bytes at a time`);
     const created = this.addon.memoryCreate(this.number, bytes);
     if (typeof created === 'number') {
       throw new RangeError(`no memory of ${bytes} bytes: ${describeErrno(-created).detail}`);
