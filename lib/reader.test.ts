@@ -1,0 +1,363 @@
+// The reader: records one by one and in chunks, from any offset, beside a writer, and on any bytes.
+
+import { appendFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+import { describe, expect, onTestFinished, test } from 'vitest';
+
+import type { PlacedRecord } from './fixtures/independent.js';
+import { independentEncode, independentLine, independentLog } from './fixtures/independent.js';
+import { WalReader } from './reader.js';
+import { openDescriptors } from './test-tools/descriptors.js';
+import { forEachDriver, newDriver } from './test-tools/drivers.js';
+import { fail, FaultyDriver, short } from './test-tools/faulty-driver.js';
+import { expectReplay, freshLog, plainOf, readLog, writeLog } from './test-tools/logs.js';
+import { rejectionOf } from './test-tools/outcomes.js';
+import { entryOf, putOfSize, sampleBytes, samplePut, samplePuts } from './test-tools/records.js';
+import { expectRejection } from './test-tools/rejections.js';
+import type { WalRecord } from './wal-record.js';
+import { UringWalWriter } from './writer.js';
+
+const KIB = 1024;
+
+forEachDriver((driver) => {
+  /** Opens a reader that is closed with the test. */
+  async function openReader(path: string, from = 0): Promise<WalReader> {
+    const reader = await WalReader.open(path, { driver, from });
+    onTestFinished(() => reader.close());
+    return reader;
+  }
+
+  test('gives every record with its place, then the end', async () => {
+    const path = freshLog();
+    const records = [
+      ...samplePuts(50),
+      { sequence: 51n, type: 'delete', key: Buffer.from('gone'), value: Buffer.alloc(0) } as const,
+      {
+        sequence: 2n ** 64n - 1n,
+        type: 'put',
+        key: Buffer.alloc(0),
+        value: Buffer.alloc(0),
+      } as const,
+    ];
+    writeLog(path, records);
+    const end = await expectReplay(path, records, { driver });
+    const size = readFileSync(path).length;
+    expect(end).toEqual({
+      kind: 'clean',
+      offset: size,
+      size,
+      reason: expect.any(String) as string,
+    });
+    expect(openDescriptors(dirname(path))).toEqual([]);
+  });
+
+  test('of an empty file is at its end at once', async () => {
+    const path = freshLog();
+    writeFileSync(path, '');
+    const reader = await openReader(path);
+    expect(reader.end).toBeUndefined();
+    expect(await reader.read()).toBeUndefined();
+    expect(reader.end).toMatchObject({ kind: 'clean', offset: 0, size: 0 });
+  });
+
+  test('chunks and records are two views of the same', async () => {
+    const path = freshLog();
+    const records = samplePuts(3000, 1, 700);
+    const placed = writeLog(path, records);
+    const reader = await openReader(path);
+    const found: string[] = [];
+    let chunks = 0;
+    for await (const chunk of reader.chunks()) {
+      chunks++;
+      expect(chunk.count).toBeGreaterThan(0);
+      const lines = [...chunk].map((record) => independentLine(plainOf(record)));
+      expect(lines.length).toBe(chunk.count);
+      expect(independentLine(plainOf(chunk.record(0)))).toBe(lines[0]);
+      found.push(...lines);
+      expect(reader.offset).toBe(placed[found.length]?.offset ?? readFileSync(path).length);
+    }
+    expect(found).toEqual(placed.map(independentLine));
+    expect(chunks).toBeGreaterThan(1);
+    expect(reader.end).toMatchObject({ kind: 'clean' });
+  });
+
+  test('records of the iteration keep their bytes', async () => {
+    const path = freshLog();
+    const placed = writeLog(path, samplePuts(4000, 1, 700));
+    const reader = await openReader(path);
+    const kept: WalRecord[] = [];
+    for await (const record of reader) kept.push(record);
+    expect(kept.map((record) => independentLine(plainOf(record)))).toEqual(
+      placed.map(independentLine),
+    );
+  });
+
+  test('goes on where it was left, by read, by iteration, by chunks', async () => {
+    const path = freshLog();
+    const placed = writeLog(path, samplePuts(20));
+    const reader = await openReader(path);
+    expect(reader.offset).toBe(0);
+    expect((await reader.read())?.sequence).toBe(1n);
+    expect((await reader.read())?.sequence).toBe(2n);
+    for await (const record of reader) {
+      if (record.sequence === 5n) break;
+    }
+    expect(reader.offset).toBe(placed[5]?.offset);
+    for await (const chunk of reader.chunks()) {
+      expect(chunk.record(0).sequence).toBe(6n);
+      expect(chunk.count).toBe(15);
+    }
+    expect(await reader.read()).toBeUndefined();
+    expect(reader.end).toMatchObject({ kind: 'clean' });
+  });
+
+  test('starts at the offset of any record', async () => {
+    const path = freshLog();
+    const placed = writeLog(path, samplePuts(20));
+    for (const { offset, sequence } of placed) {
+      const reader = await openReader(path, offset);
+      expect((await reader.read())?.sequence).toBe(sequence);
+    }
+  });
+
+  test('at an offset that is no record says so, and gives none', async () => {
+    const path = freshLog();
+    const placed = writeLog(path, samplePuts(5));
+    for (const from of [1, 7, (placed[1]?.offset ?? 0) + 3]) {
+      const { records, end } = await readLog(path, { driver, from });
+      expect(records).toEqual([]);
+      expect(end).toMatchObject({ kind: 'corrupt', offset: from });
+    }
+    const beyond = await readLog(path, { driver, from: 10_000_000 });
+    expect(beyond.records).toEqual([]);
+    expect(beyond.end).toMatchObject({ kind: 'clean', offset: 10_000_000 });
+  });
+
+  test('records of every size, across the windows it reads by', async () => {
+    const path = freshLog();
+    const sizes = [29, 1024 * KIB - 29, 30, 1024 * KIB, 1024 * KIB + 1, 100, 3000 * KIB, 29, 511];
+    const records = sizes.map((size, index) => putOfSize(index + 1, size));
+    const { bytes, placed } = independentLog(records);
+    writeFileSync(path, bytes);
+    const reader = await openReader(path);
+    let index = 0;
+    for await (const record of reader) {
+      const { offset, length, value } = placed[index] as PlacedRecord;
+      expect([record.offset, record.length]).toEqual([offset, length]);
+      expect(Buffer.compare(record.value, value)).toBe(0);
+      index++;
+    }
+    expect(index).toBe(sizes.length);
+  });
+
+  test('any bytes give records and an end, never a throw', async () => {
+    const path = freshLog();
+    const good = independentLog(samplePuts(10)).bytes;
+    const magic = Buffer.from([0x4c, 0x41, 0x57, 0x00]);
+    for (let seed = 0; seed < 150; seed++) {
+      const bytes = Buffer.concat([
+        good.subarray(0, (seed * 13) % good.length),
+        sampleBytes(seed, (seed * 29) % 900),
+        Buffer.alloc((seed * 7) % 600),
+        magic,
+        good.subarray((seed * 17) % good.length),
+      ]);
+      for (let at = seed; at < bytes.length; at += 41 + seed) bytes[at] = (seed * at) % 256;
+      writeFileSync(path, bytes);
+      const { end } = await readLog(path, { driver });
+      expect(['clean', 'torn', 'tear', 'corrupt']).toContain(end?.kind);
+      expect(end?.size).toBe(bytes.length);
+    }
+  });
+
+  test('a length field of 4 GiB costs no memory', async () => {
+    const path = freshLog();
+    const bytes = independentEncode(samplePut(1));
+    bytes.writeUInt32LE(0xffffffff, 0);
+    writeFileSync(path, Buffer.concat([bytes, independentEncode(samplePut(2))]));
+    const before = process.memoryUsage().arrayBuffers;
+    const { end } = await readLog(path, { driver });
+    expect(end?.kind).toBe('corrupt');
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(8 * 1024 * KIB);
+  });
+
+  describe('beside a writer', () => {
+    test.each([
+      { directIo: false, sync: false },
+      { directIo: false, sync: true },
+      { directIo: true, sync: true },
+    ])('follows the log as it grows: $directIo $sync', async ({ directIo, sync }) => {
+      const path = freshLog();
+      const options = { driver, directIo, preallocateBytes: 256 * KIB, batchSize: 8 * KIB };
+      const writer = await UringWalWriter.open(path, options);
+      const reader = await openReader(path);
+      const records = samplePuts(600, 1, 500);
+      let found = 0;
+      const follow = async (): Promise<void> => {
+        for await (const record of reader) {
+          const expected = independentEncode(records[found] ?? samplePut(0));
+          expect(independentEncode(plainOf(record)).equals(expected)).toBe(true);
+          found++;
+        }
+      };
+      for (let from = 0; from < records.length; from += 20) {
+        const batch = records.slice(from, from + 20);
+        const appends = batch.map((record) => writer.append(entryOf(record), { sync }));
+        await follow();
+        await Promise.all(appends);
+        // What is acknowledged is there.
+        await follow();
+        expect(found).toBe(from + 20);
+        expect(reader.end?.kind).toBe('clean');
+      }
+      // Close cuts the zeros off, under the reader's eyes.
+      const closing = writer.close();
+      await follow();
+      await closing;
+      await follow();
+      expect(found).toBe(records.length);
+      expect(reader.end).toMatchObject({ kind: 'clean', size: readFileSync(path).length });
+    });
+
+    test('finds what came after it had seen the end', async () => {
+      const path = freshLog();
+      writeLog(path, samplePuts(3));
+      const reader = await openReader(path);
+      for await (const record of reader) expect(record.sequence).toBeLessThan(4n);
+      expect(reader.end?.kind).toBe('clean');
+      appendFileSync(path, independentEncode(samplePut(4)).subarray(0, 20));
+      expect(await reader.read()).toBeUndefined();
+      expect(reader.end?.kind).toBe('torn');
+      appendFileSync(path, independentEncode(samplePut(4)).subarray(20));
+      expect((await reader.read())?.sequence).toBe(4n);
+    });
+
+    test('survives a file that is cut while it reads', async () => {
+      const path = freshLog();
+      const records = samplePuts(5000, 1, 700);
+      const { bytes, placed } = independentLog(records);
+      writeFileSync(path, Buffer.concat([bytes, Buffer.alloc(2048 * KIB)]));
+      const reader = await openReader(path);
+      let found = 0;
+      for await (const record of reader) {
+        if (found === 10) truncateSync(path, placed[3000]?.offset);
+        expect(record.sequence).toBe(BigInt(found + 1));
+        found++;
+      }
+      expect(found).toBe(3000);
+      expect(reader.end).toMatchObject({ kind: 'clean', size: placed[3000]?.offset });
+    });
+  });
+
+  describe('errors', () => {
+    test('a read that fails rejects with ERR_WAL_READ, and the next one goes on', async () => {
+      const path = freshLog();
+      writeLog(path, samplePuts(5));
+      const faults = new FaultyDriver(newDriver(driver));
+      onTestFinished(() => faults.close());
+      const reader = await WalReader.open(path, { driver: faults });
+      faults.next('read', fail('EIO'));
+      const error = await expectRejection(reader.read(), 'ERR_WAL_READ', 'EIO');
+      expect(error).toMatchObject({ path, offset: 0 });
+      expect((await reader.read())?.sequence).toBe(1n);
+      faults.next('size', fail('EIO'));
+      await expectRejection(reader.read(), 'ERR_WAL_READ', 'EIO');
+      expect((await reader.read())?.sequence).toBe(2n);
+      await reader.close();
+    });
+
+    test('interrupted and short reads are nobody’s business', async () => {
+      const path = freshLog();
+      writeLog(path, samplePuts(50));
+      const faults = new FaultyDriver(newDriver(driver));
+      onTestFinished(() => faults.close());
+      let reads = 0;
+      faults.always('read', (operation) =>
+        ++reads % 3 === 0 ? short(100)(operation) : fail('EAGAIN')(operation),
+      );
+      const { records } = await readLog(path, { driver: faults });
+      expect(records.length).toBe(50);
+      expect(reads).toBeGreaterThan(10);
+    });
+
+    test('an interruption that never ends does', async () => {
+      const path = freshLog();
+      writeLog(path, samplePuts(5));
+      const faults = new FaultyDriver(newDriver(driver));
+      onTestFinished(() => faults.close());
+      const reader = await WalReader.open(path, { driver: faults });
+      faults.always('read', fail('EINTR'));
+      await expectRejection(reader.read(), 'ERR_WAL_READ', 'EINTR');
+      expect(faults.count('read')).toBe(17);
+      await reader.close();
+    });
+
+    test('closed: ERR_WAL_CLOSED; closing twice is fine', async () => {
+      const path = freshLog();
+      writeLog(path, samplePuts(5));
+      const reader = await WalReader.open(path, { driver });
+      await reader.read();
+      await reader.close();
+      await reader[Symbol.asyncDispose]();
+      expect(openDescriptors(dirname(path))).toEqual([]);
+      expect(await expectRejection(reader.read(), 'ERR_WAL_CLOSED')).toMatchObject({ path });
+      await expectRejection(reader.chunks().next(), 'ERR_WAL_CLOSED');
+    });
+
+    test('a missing file: ERR_WAL_OPEN, and none is created', async () => {
+      const path = freshLog();
+      const error = await expectRejection(
+        WalReader.open(path, { driver }),
+        'ERR_WAL_OPEN',
+        'ENOENT',
+      );
+      expect(error.message).toContain(path);
+      expect(openDescriptors(dirname(path))).toEqual([]);
+      await expectRejection(WalReader.open(path, { driver }), 'ERR_WAL_OPEN', 'ENOENT');
+    });
+  });
+});
+
+describe('misuse of WalReader.open', () => {
+  test.each([-1, 1.5, NaN, Infinity, 2 ** 53, '0', null, {}])(
+    'from %o is an error that says what is allowed',
+    async (from) => {
+      const path = freshLog();
+      writeLog(path, []);
+      const error = await rejectionOf(WalReader.open(path, { from: from as never }));
+      expect(error instanceof RangeError || error instanceof TypeError).toBe(true);
+      expect(String(error)).toMatch(/from .*allowed/);
+    },
+  );
+
+  test.each(['', undefined, null, 5, 'a\0b'])('path %o is a TypeError', async (path) => {
+    const error = await rejectionOf(WalReader.open(path as never));
+    expect(error).toBeInstanceOf(TypeError);
+    expect(String(error)).toContain('path');
+  });
+
+  test.each(['rings', '', 1, null, {}])('driver %o is a TypeError', async (driver) => {
+    const path = freshLog();
+    writeLog(path, []);
+    const error = await rejectionOf(WalReader.open(path, { driver: driver as never }));
+    expect(error).toBeInstanceOf(TypeError);
+    expect(String(error)).toContain('driver');
+  });
+
+  test.each([null, 1, 'threadpool'])('options %o is a TypeError', async (options) => {
+    const path = freshLog();
+    writeLog(path, []);
+    const error = await rejectionOf(WalReader.open(path, options as never));
+    expect(error).toBeInstanceOf(TypeError);
+    expect(String(error)).toContain('options');
+  });
+
+  test('an unknown option is a TypeError', async () => {
+    const path = freshLog();
+    writeLog(path, []);
+    const error = await rejectionOf(WalReader.open(path, { form: 0 } as never));
+    expect(error).toBeInstanceOf(TypeError);
+    expect(String(error)).toContain('form');
+  });
+});
