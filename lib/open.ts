@@ -7,7 +7,7 @@ import { readCarry } from './failure.js';
 import type { IoDriver, IoFile, IoLock } from './io/driver.js';
 import { selectDriver } from './io/select.js';
 import type { ResolvedOptions, UringWalOptions } from './options.js';
-import { resolveOptions } from './options.js';
+import { checkPath, resolveOptions } from './options.js';
 import type { WalRecovery } from './recovery.js';
 import { recoverFile } from './recovery.js';
 import type { CommitStart } from './commit-types.js';
@@ -25,9 +25,7 @@ export interface OpenLog {
 
 /** Opens the log at `path`. Errors as `UringWalWriter.open`. */
 export async function openLog(path: string, options: UringWalOptions): Promise<OpenLog> {
-  if (typeof path !== 'string' || path === '' || path.includes('\0')) {
-    throw new TypeError('path must be the name of a file');
-  }
+  checkPath(path);
   const resolved = resolveOptions(options);
   const { driver, owned } = selectDriver(resolved.driver, { ringSize: resolved.ringSize });
   const undo: (() => Promise<void>)[] = owned ? [() => driver.close()] : [];

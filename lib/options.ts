@@ -55,15 +55,27 @@ const BOOLEANS = ['directIo', 'sync'] as const;
 const RECOVERY_MODES: readonly unknown[] = ['strict', 'trim'];
 const NAMES: readonly string[] = [...Object.keys(INTEGERS), ...BOOLEANS, 'driver', 'recovery'];
 
-/** The options with defaults filled in. Throws TypeError or RangeError that says what is allowed. */
-export function resolveOptions(options: UringWalOptions): ResolvedOptions {
+/** Throws TypeError for what cannot be the name of a file. */
+export function checkPath(path: unknown): asserts path is string {
+  if (typeof path !== 'string' || path === '' || path.includes('\0')) {
+    throw new TypeError('path must be the name of a file');
+  }
+}
+
+/** Throws TypeError for what is no object of options, or has one that is not in `names`. */
+export function checkNames(options: unknown, names: readonly string[]): void {
   if (typeof options !== 'object' || options === null) {
     throw new TypeError('options must be an object');
   }
-  const unknown = Object.keys(options).find((name) => !NAMES.includes(name));
+  const unknown = Object.keys(options).find((name) => !names.includes(name));
   if (unknown !== undefined) {
-    throw new TypeError(`unknown option '${unknown}'; there are: ${NAMES.join(', ')}`);
+    throw new TypeError(`unknown option '${unknown}'; there are: ${names.join(', ')}`);
   }
+}
+
+/** The options with defaults filled in. Throws TypeError or RangeError that says what is allowed. */
+export function resolveOptions(options: UringWalOptions): ResolvedOptions {
+  checkNames(options, NAMES);
   const { recovery = 'strict', driver = 'auto' } = options;
   if (!RECOVERY_MODES.includes(recovery)) {
     throw new TypeError(`recovery is ${String(recovery)}: 'strict' or 'trim' is allowed`);

@@ -5,6 +5,7 @@ import { WalError, errnoOf } from './errors.js';
 import type { IoDriver, IoFile } from './io/driver.js';
 import type { DriverChoice } from './io/select.js';
 import { selectDriver } from './io/select.js';
+import { checkNames, checkPath } from './options.js';
 import { scanFile } from './scan.js';
 import type { WalEnd } from './tail.js';
 import { judgeEnd } from './tail.js';
@@ -50,15 +51,16 @@ export class WalReader implements AsyncIterable<WalRecord> {
   /**
    * Opens a log for reading.
    *
-   * @throws RangeError when `from` is no offset; WalError `ERR_WAL_OPEN` with the cause.
+   * @throws TypeError or RangeError for a bad option; WalError `ERR_WAL_OPEN` with the cause.
    */
   static async open(path: string, options: WalReaderOptions = {}): Promise<WalReader> {
-    const from = options.from ?? 0;
-    if (typeof path !== 'string' || path === '') throw new TypeError('path must be a file name');
+    checkPath(path);
+    checkNames(options, ['from', 'driver']);
+    const { from = 0, driver = 'auto' } = options;
     if (!Number.isSafeInteger(from) || from < 0) {
       throw new RangeError(`from is ${String(from)}: an offset in bytes, 0 or more, is allowed`);
     }
-    const selected = selectDriver(options.driver ?? 'auto', {});
+    const selected = selectDriver(driver, {});
     try {
       const access = { access: 'read', create: 'never', direct: false, mode: 0o600 } as const;
       const file = await selected.driver.open(path, access);
