@@ -9,7 +9,7 @@
 import { Random } from './random.js';
 
 /** The lanes, by what is decided in them. */
-export const LANES = ['config', 'action', 'detail', 'order', 'fault', 'extent', 'crash'] as const;
+export const LANES = ['config', 'action', 'order', 'fault', 'extent', 'crash'] as const;
 export type Lane = (typeof LANES)[number];
 
 /** A recorded world: for each lane in the order of {@link LANES}, the values drawn. */

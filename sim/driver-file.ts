@@ -13,7 +13,7 @@ import type { SimInode } from './disk-file.js';
 import type { Effect, OperationDetails, SimDriver } from './driver.js';
 import type { TouchedRange } from './driver-operation.js';
 import { SimMemory } from './driver-memory.js';
-import { syncFile } from './driver-sync.js';
+import { failSyncOf, syncFile } from './driver-sync.js';
 import { type WriteFate, drawWriteFate } from './driver-write.js';
 import { BLOCK_BYTES, SECTOR_BYTES } from './profile.js';
 
@@ -220,7 +220,7 @@ export class SimFile implements IoFile {
   #syncWritten(fate: Exclude<WriteFate, { kind: 'failed' }>, position: number): void {
     const environment = this.#driver.environment;
     if (fate.kind === 'unsynced') {
-      syncFile(environment, this, 'sync-error', { position, length: fate.landed });
+      failSyncOf(environment, this.inode, { position, length: fate.landed });
       throw fate.error(this.path);
     }
     const lies = environment.fileSystem.profile === 'lying' && environment.has('lying-sync');

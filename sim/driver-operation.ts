@@ -2,6 +2,7 @@
 // durable on the medium, completion visible to the caller. Each is an event of its own; between any
 // two of them other operations move, faults strike and crashes come.
 
+import { LANE } from './choices.js';
 import type { SimEnvironment } from './environment.js';
 
 /** What an operation does at its next instant; returns how to settle it when it is the last. */
@@ -53,7 +54,9 @@ export class OperationTable {
     const environment = this.#environment;
     this.#issued += 1;
     const slow = environment.draw('completion') === 'slow-completion';
-    const extra = slow ? SLOW_STEPS_MIN + environment.choices.below(5, SLOW_STEPS_RANGE) : 0;
+    const extra = slow
+      ? SLOW_STEPS_MIN + environment.choices.below(LANE.extent, SLOW_STEPS_RANGE)
+      : 0;
     const operation: SimOperation = {
       id: this.#issued,
       name,

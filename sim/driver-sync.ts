@@ -26,7 +26,6 @@ export function syncFile(
   environment: SimEnvironment,
   file: SyncedFile,
   fault: FaultName | undefined,
-  range?: SyncedRange,
 ): void {
   const { inode } = file;
   const { profile } = environment.fileSystem;
@@ -41,14 +40,14 @@ export function syncFile(
     inode.sync();
     return;
   }
-  if (fault === 'sync-error' && range === undefined) environment.fire(fault);
-  if (fault === 'sync-error' && wasTold && profile === 'ext4-journal' && range === undefined) {
+  if (fault === 'sync-error') environment.fire(fault);
+  if (fault === 'sync-error' && wasTold && profile === 'ext4-journal') {
     inode.sync();
     inode.errors += 1;
     return;
   }
   if (fault === undefined && profile !== 'ext4-journal') inode.sync();
-  else loseWriteback(environment, inode, range);
+  else failSyncOf(environment, inode);
   throw new IoError('EIO', 'fdatasync', file.path);
 }
 
@@ -65,8 +64,15 @@ export function failBackground(environment: SimEnvironment, inode: SimInode): vo
   inode.errors += 1;
 }
 
-/** The data of a failed sync: on ext4 and XFS marked clean and kept in the cache, on Btrfs gone. */
-function loseWriteback(environment: SimEnvironment, inode: SimInode, range?: SyncedRange): void {
+/**
+ * What a sync (of a range, for a dsync write) that fails does to the data: on ext4 and XFS it is
+ * marked clean and kept in the cache, on Btrfs it is gone.
+ */
+export function failSyncOf(
+  environment: SimEnvironment,
+  inode: SimInode,
+  range?: SyncedRange,
+): void {
   environment.writebackFailures += 1;
   if (environment.fileSystem.profile === 'btrfs') {
     inode.revert();

@@ -13,20 +13,20 @@ const HUGE_BYTES = 24_000;
 
 /** Draws the content of an entry. `huge`: the log is to grow. */
 export function drawEntry(choices: Choices, sequence: bigint, huge: boolean): PlainEntry {
-  const kind = choices.weighted(LANE.detail, SIZE_WEIGHTS);
-  const keyBytes = choices.below(LANE.detail, 9);
+  const kind = choices.weighted(LANE.action, SIZE_WEIGHTS);
+  const keyBytes = choices.below(LANE.action, 9);
   const key = keyBytes === 0 ? EMPTY : patterned(keyBytes, sequence);
-  if (choices.chance(LANE.detail, 24)) return { sequence, type: 'delete', key, value: EMPTY };
-  const isHuge = huge && choices.chance(LANE.detail, 200);
+  if (choices.chance(LANE.action, 24)) return { sequence, type: 'delete', key, value: EMPTY };
+  const isHuge = huge && choices.chance(LANE.action, 200);
   const max = isHuge ? HUGE_BYTES : (SIZES_MAX[kind] ?? 0);
   const size = isHuge
-    ? max - choices.below(LANE.detail, max / 2)
-    : choices.below(LANE.detail, max + 1);
+    ? max - choices.below(LANE.action, max / 2)
+    : choices.below(LANE.action, max + 1);
   return { sequence, type: 'put', key, value: valueOf(choices, size, sequence) };
 }
 
 function valueOf(choices: Choices, size: number, sequence: bigint): Uint8Array {
-  switch (choices.weighted(LANE.detail, [12, 2, 2])) {
+  switch (choices.weighted(LANE.action, [12, 2, 2])) {
     case 1:
       return new Uint8Array(size);
     case 2:

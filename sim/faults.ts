@@ -26,7 +26,7 @@ export interface Fault {
 }
 
 export const FAULTS = {
-  'short-write': { site: 'write', weight: 20, says: 'a write ends early, with a short count' },
+  'short-write': { site: 'write', weight: 36, says: 'a write ends early, with a short count' },
   'zero-write': { site: 'write', weight: 8, says: 'a write reports zero bytes' },
   'write-eio': { site: 'write', weight: 8, says: 'a write fails with EIO' },
   enospc: { site: 'write', weight: 8, says: 'the disk is full for a while' },

@@ -28,7 +28,6 @@ export interface ModelEntry {
   readonly submittedStep: number;
   state: EntryState;
   rejectedStep: number;
-  aborted: boolean;
   /** A flush that covers it has resolved. */
   flushed: boolean;
   offset: number;
@@ -65,7 +64,6 @@ export class Model {
       submittedStep: step,
       state: 'pending',
       rejectedStep: Number.POSITIVE_INFINITY,
-      aborted: false,
       flushed: false,
       offset: -1,
     };

@@ -24,6 +24,13 @@ export interface Position {
   readonly length: number;
 }
 
+/** Rejections that say that the entry was never taken. */
+const REFUSALS: ReadonlySet<string | undefined> = new Set([
+  'ERR_WAL_QUEUE_FULL',
+  'ERR_WAL_CLOSED',
+  'ABORT_ERR',
+]);
+
 export class Oracle {
   readonly model = new Model();
   readonly #environment: SimEnvironment;
@@ -71,9 +78,7 @@ export class Oracle {
   rejected(entry: ModelEntry, code: string | undefined): void {
     if (entry.state !== 'pending') return;
     entry.rejectedStep = this.#environment.step;
-    const refused = code === 'ERR_WAL_QUEUE_FULL' || code === 'ERR_WAL_CLOSED';
-    entry.state = refused ? 'refused' : 'rejected';
-    entry.aborted = code === 'ABORT_ERR';
+    entry.state = REFUSALS.has(code) ? 'refused' : 'rejected';
   }
 
   /** A flush resolved that was called when `count` entries had been submitted. */
@@ -155,6 +160,11 @@ export class Oracle {
   /** Everything acknowledged is durable now, as after a close that resolved. */
   closed(life: number): void {
     this.flushed(this.model.entries.length, life);
+    const log = this.#environment.disk.file(this.#path);
+    const end = log === undefined ? 0 : this.model.scan(log.cache, log.size).end;
+    this.#environment.checks.that(log?.size === end, 'offsets-exact', () => {
+      return `a closed log ends with its last record, at ${String(end)}; the file does not`;
+    });
   }
 
   // Checks.
@@ -272,7 +282,7 @@ export class Oracle {
       }
       case 'pending':
       case 'rejected': {
-        const free = entry.aborted || entry.rejectedStep <= lastStep || entry.index > last;
+        const free = entry.rejectedStep <= lastStep || entry.index > last;
         checks.that(free, 'order-without-gaps', () => {
           return `${missing()}, but entry ${String(last)}, submitted while it was pending, is there`;
         });

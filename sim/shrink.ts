@@ -19,6 +19,8 @@ export interface ShrinkBudget {
 }
 
 const RUNS_MAX = 3000;
+/** Chunks up to this size are tried at every place. */
+const FINE_CHUNK_MAX = 8;
 
 export interface Shrunk {
   readonly lists: number[][];
@@ -87,8 +89,9 @@ class Shrinker {
   }
 
   async deleteChunks(lane: number): Promise<void> {
-    for (let chunk = halfOf(this.#list(lane).length); chunk >= 1; chunk = Math.floor(chunk / 2)) {
-      for (let end = this.#list(lane).length; end > 0; end -= chunk) {
+    for (const chunk of chunkSizes(this.#list(lane).length)) {
+      const stride = chunk <= FINE_CHUNK_MAX ? 1 : chunk;
+      for (let end = this.#list(lane).length; end > 0; end -= stride) {
         const list = this.#list(lane);
         const start = Math.max(0, Math.min(end, list.length) - chunk);
         await this.#try(lane, [...list.slice(0, start), ...list.slice(start + chunk)]);
@@ -156,6 +159,15 @@ class Shrinker {
 
 function shorter(drawn: number[], asked: number[]): number[] {
   return drawn.length <= asked.length ? drawn : asked;
+}
+
+/** Halves, then every small size: an action takes a handful of choices, seldom a power of two. */
+function chunkSizes(length: number): number[] {
+  const sizes: number[] = [];
+  for (let size = halfOf(length); size > FINE_CHUNK_MAX; size = Math.floor(size / 2))
+    sizes.push(size);
+  for (let size = Math.min(FINE_CHUNK_MAX, length); size >= 1; size--) sizes.push(size);
+  return sizes;
 }
 
 function halfOf(length: number): number {

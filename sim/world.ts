@@ -35,7 +35,7 @@ const LIVES = [2, 1, 3, 4, 6];
 const LIVES_WEIGHTS = [2, 1, 2, 3, 8];
 const ACTIONS_MAX = [8, 1, 3, 20];
 const EAGERNESS = [1, 2, 6];
-const WRITEBACK_EAGERNESS = [0, 40, 200];
+const WRITEBACK_EAGERNESS = [0, 100, 220];
 const ACTION_WEIGHTS = [1, 8, 6, 3, 4, 2, 2, 1, 4, 1];
 /** Worlds whose logs grow until space is zeroed ahead of them, where dsync writes begin. */
 const HUGE_WORLDS = 20;
@@ -99,7 +99,7 @@ function drawWorkload(choices: Choices): Workload {
   const actionsMax = huge ? HUGE_ACTIONS_MAX : drawn;
   // Swarm: a world in which some actions never come meets states that a balanced one does not.
   const weights = ACTIONS.map((_name, index) =>
-    index > 2 && choices.chance(LANE.config, 90) ? 0 : (ACTION_WEIGHTS[index] ?? 1),
+    index > 1 && choices.chance(LANE.config, 90) ? 0 : (ACTION_WEIGHTS[index] ?? 1),
   );
   if (huge) ENDING_ACTIONS.forEach((name) => (weights[ACTIONS.indexOf(name)] = 0));
   return { options, weights, actionsMax, huge };

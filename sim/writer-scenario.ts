@@ -130,15 +130,15 @@ export class WriterScenario implements Scenario {
         this.#append(writer, true);
         return;
       case 'burst':
-        for (let count = 2 + choices.below(LANE.detail, BURST_MAX); count > 0; count--) {
-          this.#append(writer, choices.chance(LANE.detail, 100));
-        }
+        this.#burst(writer, 2 + choices.below(LANE.action, BURST_MAX));
         return;
       case 'flush':
         this.#flush(writer);
         return;
       case 'append-abortable':
-        this.#append(writer, choices.chance(LANE.detail, 100), new AbortController());
+        this.#append(writer, choices.chance(LANE.action, 100), {
+          abort: new AbortController(),
+        });
         return;
       case 'abort':
         this.#abort();
@@ -147,7 +147,7 @@ export class WriterScenario implements Scenario {
         this.#read();
         return;
       case 'idle':
-        this.#idleUntil = this.#environment.step + choices.below(LANE.detail, IDLE_STEPS_MAX);
+        this.#idleUntil = this.#environment.step + choices.below(LANE.action, IDLE_STEPS_MAX);
         return;
       case 'close':
         this.#close(writer);
@@ -196,6 +196,11 @@ export class WriterScenario implements Scenario {
 
   #say(text: () => string): void {
     this.#environment.note('caller', 0, text);
+  }
+
+  /** What a caller is told. */
+  #tell(text: () => string): void {
+    this.#environment.note('detail', 0, text);
   }
 
   #later<T>(promise: Promise<T>, done: (value: T) => void, failed: (error: unknown) => void): void {
@@ -265,7 +270,20 @@ export class WriterScenario implements Scenario {
     this.#phase = { kind: 'ending', what: 'a failed open' };
   }
 
-  #append(writer: UringWalWriter, sync: boolean, abort?: AbortController): void {
+  #burst(writer: UringWalWriter, count: number): void {
+    const first = this.oracle.model.entries.length;
+    const last = String(first + count - 1);
+    this.#say(() => `append entries ${String(first)} to ${last} at once`);
+    for (let index = 0; index < count; index++) {
+      this.#append(writer, this.#environment.choices.chance(LANE.action, 100), { inBurst: true });
+    }
+  }
+
+  #append(
+    writer: UringWalWriter,
+    sync: boolean,
+    { abort, inBurst = false }: { abort?: AbortController; inBurst?: boolean } = {},
+  ): void {
     const { choices, step } = this.#environment;
     const { model } = this.oracle;
     const isToGrow = this.#workload.huge && this.#lifeBytes < ZEROING_STARTS_BYTES;
@@ -274,7 +292,9 @@ export class WriterScenario implements Scenario {
     const entry = model.submit(plain, wantsSync, this.#life, step);
     this.#lifeBytes += entry.bytes.length;
     this.#largestRecord = Math.max(this.#largestRecord, entry.bytes.length);
-    this.#say(() => `append ${describe(entry)}${wantsSync ? ', sync' : ''}`);
+    this.#environment.note(inBurst ? 'detail' : 'caller', 0, () => {
+      return `append ${describe(entry)}${wantsSync ? ', sync' : ''}`;
+    });
     if (abort !== undefined) this.#aborts.push(abort);
     // The caller's own bytes may change as soon as append has returned.
     const key = plain.key.slice();
@@ -293,7 +313,7 @@ export class WriterScenario implements Scenario {
       promise,
       (position) => {
         this.#environment.mix(position.offset + 1);
-        this.#say(() => `${describe(entry)} acknowledged${wantsSync ? ' as durable' : ''}`);
+        this.#tell(() => `${describe(entry)} acknowledged${wantsSync ? ' as durable' : ''}`);
         this.oracle.acknowledged(entry, position);
       },
       (error) => {
@@ -304,7 +324,7 @@ export class WriterScenario implements Scenario {
 
   #rejected(entry: ModelEntry, error: unknown): void {
     this.#environment.mix(11);
-    this.#say(() => `${describe(entry)} rejected: ${String(error)}`);
+    this.#tell(() => `${describe(entry)} rejected: ${String(error)}`);
     if (error !== ABORTED) this.#checkError('append', error);
     const code = (error as { code?: unknown }).code;
     this.oracle.rejected(entry, typeof code === 'string' ? code : undefined);
@@ -317,11 +337,11 @@ export class WriterScenario implements Scenario {
     this.#later(
       writer.flush(),
       () => {
-        this.#say(() => 'flush resolved');
+        this.#tell(() => 'flush resolved');
         this.oracle.flushed(count, this.#life);
       },
       (error) => {
-        this.#say(() => `flush rejected: ${String(error)}`);
+        this.#tell(() => `flush rejected: ${String(error)}`);
         this.#checkError('flush', error);
       },
     );
@@ -368,7 +388,7 @@ export class WriterScenario implements Scenario {
         this.#phase = { kind: 'ending', what: 'close' };
       },
       (error) => {
-        this.#say(() => `close rejected: ${String(error)}`);
+        this.#tell(() => `close rejected: ${String(error)}`);
         this.#checkError('close', error);
         this.#phase = { kind: 'ending', what: 'close' };
       },
