@@ -1,0 +1,149 @@
+// Whatever is done to the bytes of a log, either the rest is a run of whole records, which is what
+// a log without chains cannot tell from a shorter one, or the end says that something is wrong.
+
+import fc from 'fast-check';
+import { expect } from 'vitest';
+
+import type { PlacedRecord } from '../lib/fixtures/independent.js';
+import { independentLine, independentLog, independentRead } from '../lib/fixtures/independent.js';
+import { indexAt, logsOf, places, records, SECTOR_BYTES } from './arbitraries.js';
+import { isEqual, isZero, readBytes, recoverBytes } from './harness/bytes.js';
+import { type Mark, property } from './harness/property.js';
+
+/** Damages some bytes; may leave them as they are. */
+type Damage = (bytes: Buffer, one: number, other: number) => Uint8Array;
+
+const DAMAGES = {
+  'two-swapped-bytes': (bytes, one, other) => {
+    const swapped = Buffer.from(bytes);
+    const [first, second] = [indexAt(one, bytes.length), indexAt(other, bytes.length)];
+    swapped[first] = bytes[second] ?? 0;
+    swapped[second] = bytes[first] ?? 0;
+    return swapped;
+  },
+  'a-cut': (bytes, one) => bytes.subarray(0, indexAt(one, bytes.length + 1)),
+  'inserted-bytes': (bytes, one, other) => {
+    const at = indexAt(one, bytes.length + 1);
+    const inserted = Buffer.alloc(1 + (other % 40), other % 7 === 0 ? 0 : other & 255);
+    return Buffer.concat([bytes.subarray(0, at), inserted, bytes.subarray(at)]);
+  },
+  'a-removed-block': (bytes, one, other) => {
+    const at = indexAt(one, bytes.length);
+    return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 1 + (other % 600))]);
+  },
+  'a-zeroed-block': (bytes, one, other) => {
+    const zeroed = Buffer.from(bytes);
+    const at = indexAt(one, bytes.length);
+    return zeroed.fill(0, at, Math.min(at + 1 + (other % 1500), bytes.length));
+  },
+  'a-zeroed-sector': (bytes, one) => {
+    const zeroed = Buffer.from(bytes);
+    const at = indexAt(one, bytes.length);
+    const start = at - (at % SECTOR_BYTES);
+    return zeroed.fill(0, start, Math.min(start + SECTOR_BYTES, bytes.length));
+  },
+  'a-misplaced-sector': (bytes, one, other) => {
+    const misplaced = Buffer.from(bytes);
+    const [to, from] = [indexAt(one, bytes.length), indexAt(other, bytes.length)];
+    const source = from - (from % SECTOR_BYTES);
+    bytes.copy(misplaced, to - (to % SECTOR_BYTES), source, source + SECTOR_BYTES);
+    return misplaced;
+  },
+} as const satisfies Readonly<Record<string, Damage>>;
+
+for (const [name, damage] of Object.entries(DAMAGES)) {
+  property({
+    name: `${name}-told`,
+    says: `after ${name.replaceAll('-', ' ')}, the replay is whole up to there, and the end tells`,
+    level: 'bytes',
+    cases: fc.tuple(logsOf(records, { minLength: 1 }), places, places),
+    runs: 1500,
+    reach: name === 'a-cut' ? ['told', 'whole records less'] : ['told'],
+    check: async ([log, one, other], mark) => {
+      const { bytes, placed } = independentLog(log);
+      await checkDamaged(bytes, placed, damage(bytes, one, other), mark);
+    },
+  });
+}
+
+async function checkDamaged(
+  bytes: Buffer,
+  placed: readonly PlacedRecord[],
+  damaged: Uint8Array,
+  mark: Mark,
+): Promise<void> {
+  const first = firstDifference(bytes, damaged);
+  const { records: found, end } = await readBytes(damaged);
+  const expected = independentRead(damaged);
+  expect(found.map(independentLine)).toEqual(expected.records.map(independentLine));
+  expect(end.offset).toBe(expected.end);
+  // What stands wholly before the damage is replayed.
+  const before = placed.filter(({ offset, length }) => offset + length <= first);
+  expect(found.slice(0, before.length).map(independentLine)).toEqual(before.map(independentLine));
+  if (isEqual(bytes, damaged)) {
+    mark('nothing changed');
+    return;
+  }
+  if (isZero(damaged.subarray(expected.end))) {
+    // A run of whole records, and nothing but zeros behind it: a shorter log looks the same.
+    mark('whole records less');
+    expect(end.kind).toBe('clean');
+    return;
+  }
+  mark('told');
+  expect(end.kind).not.toBe('clean');
+  await checkNothingDropped(placed, damaged, expected.end, mark);
+}
+
+/** No record that is whole behind the damage is dropped without a copy. */
+async function checkNothingDropped(
+  placed: readonly PlacedRecord[],
+  damaged: Uint8Array,
+  endOffset: number,
+  mark: Mark,
+): Promise<void> {
+  const recovery = await recoverBytes(damaged, 'strict');
+  if (recovery.kind === 'refused') {
+    mark('refused');
+    expect(isEqual(recovery.bytes, damaged)).toBe(true);
+    return;
+  }
+  const { report, quarantined } = recovery;
+  expect(report.trimmedBytes).toBe(damaged.length - endOffset);
+  if (quarantined === undefined) {
+    const lost = placed.filter(({ offset, length }) => {
+      const isThere = offset >= endOffset && offset + length <= damaged.length;
+      return isThere && isWholeAt(damaged, placed, offset, length);
+    });
+    // A record whose header was hit claims more than it has; what it claims hides what is inside.
+    mark('trimmed');
+    if (lost.length > 0) mark('hidden by a claim');
+    expect(lost.length === 0 || claims(damaged, endOffset) > (lost[0]?.offset ?? 0)).toBe(true);
+    return;
+  }
+  mark('quarantined');
+  expect(isEqual(quarantined, damaged.subarray(endOffset))).toBe(true);
+}
+
+function isWholeAt(
+  damaged: Uint8Array,
+  placed: readonly PlacedRecord[],
+  offset: number,
+  length: number,
+): boolean {
+  const [record] = independentRead(damaged.subarray(offset, offset + length)).records;
+  const original = placed.find((one) => one.offset === offset);
+  return record !== undefined && record.crc === original?.crc && record.length === length;
+}
+
+/** Where the record at `offset` says that it ends, by its len field. */
+function claims(bytes: Uint8Array, offset: number): number {
+  const log = Buffer.from(bytes);
+  return offset + 4 <= log.length ? offset + 4 + log.readUInt32LE(offset) : offset;
+}
+
+function firstDifference(one: Uint8Array, other: Uint8Array): number {
+  const length = Math.min(one.length, other.length);
+  for (let index = 0; index < length; index++) if (one[index] !== other[index]) return index;
+  return length;
+}
