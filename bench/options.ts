@@ -28,7 +28,7 @@ export interface BenchOptions {
 export class UsageError extends Error {}
 
 const ROUNDS = { quick: 3, default: 5, all: 5 } as const;
-const MEASURE_MS = { quick: 150, default: 250, all: 400 } as const;
+const MEASURE_MS = { quick: 150, default: 200, all: 400 } as const;
 const ROUNDS_MAX = 1000;
 const MEASURE_MS_MAX = 60_000;
 const WARMUP_SHARE = 0.4;

@@ -8,6 +8,7 @@ import { measureAppends, type Times } from './append-trial.js';
 import { entryOf } from './contenders/catalogue.js';
 import type { Contender, RecoverTask, ReplayTask, Task, TrialResult } from './contender.js';
 import { measureFio } from './fio.js';
+import { payload } from './log-file.js';
 import { recordBytes } from './record.js';
 
 export interface TrialSpec {
@@ -45,33 +46,45 @@ async function run(spec: TrialSpec): Promise<TrialResult | undefined> {
     return result;
   }
   if (task.kind === 'recover') return await measureRecover(contender, task, directory);
-  if (spec.phase === 'measure') return await measureReplay(contender, task, directory);
+  if (spec.phase === 'measure') return await measureReplay(contender, task, directory, times);
   await contender.prepareReplay?.(task, directory);
   return undefined;
 }
 
+/** Replays once to warm up, then again and again until the time is over. */
 async function measureReplay(
   contender: Contender,
   task: ReplayTask,
   directory: string,
+  { measureMs }: Times,
 ): Promise<TrialResult> {
   if (contender.replay === undefined) throw new Error('cannot be replayed');
   await contender.replay(task, directory);
   const cpu = process.cpuUsage();
   const before = performance.now();
-  const { records } = await contender.replay(task, directory);
-  const seconds = (performance.now() - before) / 1000;
-  if (records !== task.records) {
-    throw new Error(`replayed ${String(records)} of ${String(task.records)} records`);
+  let operations = 0;
+  let elapsedMs = 0;
+  while (elapsedMs < measureMs) {
+    const { records, check } = await contender.replay(task, directory);
+    if (records !== task.records || check !== expectedCheck(task)) {
+      throw new Error(`replayed ${String(records)} of ${String(task.records)} records, or wrongly`);
+    }
+    operations += records;
+    elapsedMs = performance.now() - before;
   }
   const used = process.cpuUsage(cpu);
   return {
-    operations: records,
-    seconds,
-    bytes: records * recordBytes(task.keyBytes, task.valueBytes),
-    cpuUs: (used.user + used.system) / records,
+    operations,
+    seconds: elapsedMs / 1000,
+    bytes: operations * recordBytes(task.keyBytes, task.valueBytes),
+    cpuUs: (used.user + used.system) / operations,
     rssBytes: process.resourceUsage().maxRSS * 1024,
   };
+}
+
+/** What {@link ReplayResult.check} must be. */
+function expectedCheck(task: ReplayTask): number {
+  return task.records * ((payload(task).key[0] ?? 0) + task.valueBytes);
 }
 
 async function measureRecover(

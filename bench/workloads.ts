@@ -143,8 +143,8 @@ export const WORKLOADS: readonly Workload[] = [
   large('disk', 16, ['1m', MIB], { contenders: TO_DISK, tier: 'default' }),
   {
     name: 'replay',
-    title: 'replay of 500,000 records, checksums verified',
-    task: { kind: 'replay', records: 500_000, ...SMALL },
+    title: 'replay of 200,000 records, checksums verified',
+    task: { kind: 'replay', records: 200_000, ...SMALL },
     metric: 'rate',
     contenders: ['ours', 'ours-records', ...HAND_MADE, 'better-sqlite3', 'lmdb', 'classic-level'],
     target: { ratio: 1.4, yardstick: BEST_PEER },
