@@ -29,7 +29,10 @@ export interface Counts {
   readonly callsPerAppend: number;
   /** Bytes of the writer's own writes per byte of records: padding and rewritten blocks show. */
   readonly logBytesPerByte: number;
-  /** Bytes the kernel accounts to the process's disk per byte of records: zeros ahead included. */
+  /**
+   * Bytes the kernel accounts to the process's disk per byte of records: zeros ahead included, and
+   * a whole folio for each write into the page cache. To look at, too coarse to assert.
+   */
   readonly diskBytesPerByte: number;
 }
 
