@@ -21,6 +21,12 @@ export interface WalReaderOptions {
   readonly driver?: DriverChoice;
 }
 
+/** The iteration that {@link WalReader.read} goes through, and the offset it stands at. */
+interface Cursor {
+  readonly records: AsyncGenerator<WalRecord, void, void>;
+  at: number;
+}
+
 /**
  * A cursor over the records of a log file.
  *
@@ -39,6 +45,9 @@ export class WalReader implements AsyncIterable<WalRecord> {
   #offset: number;
   #end: WalEnd | undefined;
   #closed = false;
+  #cursor: Cursor | undefined;
+  /** Settles with the last `read` that was called: they go one after the other. */
+  #reading: Promise<unknown> = Promise.resolve();
 
   private constructor(driver: { driver: IoDriver; owned: boolean }, file: IoFile, offset: number) {
     this.path = file.path;
@@ -109,9 +118,36 @@ export class WalReader implements AsyncIterable<WalRecord> {
   }
 
   /** The next record, or undefined at the end, which {@link WalReader.end} then explains. */
-  async read(): Promise<WalRecord | undefined> {
-    for await (const record of this) return record;
-    return undefined;
+  read(): Promise<WalRecord | undefined> {
+    const record = this.#reading.then(() => this.#read());
+    this.#reading = record.catch(() => undefined);
+    return record;
+  }
+
+  async #read(): Promise<WalRecord | undefined> {
+    const kept = this.#cursor?.at === this.#offset ? this.#cursor : undefined;
+    const record = kept && (await this.#next(kept));
+    // The log may have grown since the iteration before began.
+    return record ?? this.#next(await this.#newCursor());
+  }
+
+  async #newCursor(): Promise<Cursor> {
+    const before = this.#cursor;
+    const cursor = { records: this[Symbol.asyncIterator](), at: this.#offset };
+    this.#cursor = cursor;
+    await before?.records.return();
+    return cursor;
+  }
+
+  async #next(cursor: Cursor): Promise<WalRecord | undefined> {
+    let record: WalRecord | undefined;
+    try {
+      record = (await cursor.records.next()).value ?? undefined;
+    } finally {
+      cursor.at = this.#offset;
+      if (record === undefined && this.#cursor === cursor) this.#cursor = undefined;
+    }
+    return record;
   }
 
   async *#chunks(): AsyncGenerator<WalChunk, void, void> {
@@ -153,6 +189,9 @@ export class WalReader implements AsyncIterable<WalRecord> {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    const cursor = this.#cursor;
+    this.#cursor = undefined;
+    await cursor?.records.return();
     await this.#file.close();
     if (this.#ownsDriver) await this.#driver.close();
   }
