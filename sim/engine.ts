@@ -34,7 +34,7 @@ export interface Scenario {
 export interface EngineOptions {
   /** Processes, one after the other; the last one is not crashed, and has to come to an end. */
   readonly lives: number;
-  /** How much rather callers act than that an operation in flight moves. */
+  /** How much rather callers act than that an operation in flight moves; 0: they wait for those. */
   readonly eagerness: number;
   /** Crashes are spread evenly over a life instead of mostly striking early. */
   readonly crashesLate: boolean;
@@ -154,7 +154,8 @@ export class Engine {
     const { choices } = this.#environment;
     const { operations } = this.#driver;
     const ready = operations.eligible();
-    const acts = scenario.canAct() ? this.#options.eagerness : 0;
+    const eagerness = ready === 0 ? 1 : this.#options.eagerness;
+    const acts = scenario.canAct() ? eagerness : 0;
     const isFaulty = this.#environment.faultsOn && this.#environment.has('writeback-error');
     const background = isFaulty ? 1 : 0;
     const total = ready + acts;

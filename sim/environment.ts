@@ -18,7 +18,16 @@ export interface TraceEvent {
 }
 
 export type TraceKind =
-  'issued' | 'applied' | 'durable' | 'done' | 'failed' | 'fault' | 'caller' | 'world' | 'verdict';
+  | 'issued'
+  | 'applied'
+  | 'durable'
+  | 'done'
+  | 'failed'
+  | 'fault'
+  | 'caller'
+  | 'detail'
+  | 'world'
+  | 'verdict';
 
 /** How the file system of a world is, whatever else happens. */
 export interface SimFileSystem {

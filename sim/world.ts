@@ -34,13 +34,14 @@ export interface WorldResult extends EngineResult {
 const LIVES = [2, 1, 3, 4, 6];
 const LIVES_WEIGHTS = [2, 1, 2, 3, 8];
 const ACTIONS_MAX = [8, 1, 3, 20];
-const EAGERNESS = [1, 2, 6];
+const EAGERNESS = [1, 0, 2, 6];
 const WRITEBACK_EAGERNESS = [0, 100, 220];
 const ACTION_WEIGHTS = [1, 8, 6, 3, 4, 2, 2, 1, 4, 1];
 /** Worlds whose logs grow until space is zeroed ahead of them, where dsync writes begin. */
 const HUGE_WORLDS = 20;
-const ENDING_ACTIONS = ['stop', 'close'] as const;
-const HUGE_ACTIONS_MAX = 60;
+/** Actions that do not go with a log that is to grow, and to be caught up with. */
+const ENDING_ACTIONS = ['stop', 'close', 'burst', 'append'] as const;
+const HUGE_ACTIONS_MAX = 24;
 /** Faults of the medium, and the profile that lies, are drawn for few worlds: they end them early. */
 const MEDIUM_WORLDS = 20;
 const LYING_WORLDS = 12;
@@ -75,7 +76,7 @@ export async function runWorld(
   const scenario = new WriterScenario(environment, workload);
   const engine = new Engine(environment, scenario, {
     lives,
-    eagerness: draw(EAGERNESS),
+    eagerness: workload.huge && choices.chance(LANE.config, 160) ? 0 : draw(EAGERNESS),
     crashesLate: workload.huge,
   });
   active = environment;
