@@ -45,13 +45,22 @@ export class Model {
     if (told.sequence !== expected.sequence || told.length !== expected.length) {
       throw new Error(`acknowledged as another: ${show(told)} for ${show(expected)}`);
     }
-    const before = this.entries.slice(0, this.entries.indexOf(entry)).findLast(isKept);
-    const start = before === undefined ? 0 : (before.offset ?? Number.NaN) + before.bytes.length;
+    const start = this.#bytesBefore(entry);
     if (told.offset !== start) {
-      throw new Error(`acknowledged at ${told.offset}, but the record before ends at ${start}`);
+      throw new Error(`acknowledged at ${told.offset}, but the records before it end at ${start}`);
     }
     entry.offset = told.offset;
     if (entry.state !== 'durable') entry.state = durable ? 'durable' : 'written';
+  }
+
+  /** Where an entry belongs: behind all that was taken before it. */
+  #bytesBefore(entry: ModelEntry): number {
+    let offset = 0;
+    for (const before of this.entries) {
+      if (before === entry) break;
+      if (before.state === 'pending' || isKept(before)) offset += before.bytes.length;
+    }
+    return offset;
   }
 
   /** A flush resolved that was called when `count` entries had been submitted. */
