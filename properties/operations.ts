@@ -89,6 +89,8 @@ export class Callers {
   readonly #open = new Set<Promise<void>>();
   /** What callers were told that they should not have been; checked by whoever runs them. */
   readonly problems: unknown[] = [];
+  /** Whether anything but a refusal has failed. */
+  hasFailed = false;
   /** Whether an operation may fail, for a world with faults. */
   readonly #mayFail: boolean;
 
@@ -175,6 +177,7 @@ export class Callers {
   /** An operation failed: a finding, where nothing may fail. */
   #failed(error: unknown): void {
     const code = (error as { code?: unknown }).code;
+    if (code !== 'ERR_WAL_CLOSED') this.hasFailed = true;
     if (!this.#mayFail && code !== 'ERR_WAL_CLOSED') throw error;
   }
 
