@@ -30,7 +30,7 @@ export const LAYERS = [
         'zero-ahead',
       ],
       ...['scan', 'tail', 'wal-record', 'window'],
-      ...['segments', 'sequence-trail', 'settlement'],
+      ...['segments', 'sequence-trail', 'settlement', 'sync-goal', 'watermarks'],
     ],
     io: [],
   },

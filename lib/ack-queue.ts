@@ -18,6 +18,14 @@ type Reject = (error: Error) => void;
 /** Below this many settled entries the arrays are not compacted. */
 const COMPACT_MIN = 4096;
 
+/** Records that were acknowledged; flushes, which have no length, do not count. */
+export interface AckTally {
+  records: number;
+  bytes: number;
+  /** The largest end of an acknowledged record. */
+  end: number;
+}
+
 /** First in, first out: settled from the front as the watermark passes each entry's end. */
 export class AckQueue {
   #positions: WalPosition[] = [];
@@ -41,14 +49,23 @@ export class AckQueue {
     this.#rejects.push(reject);
   }
 
-  /** Resolves every entry that ends at or before `end`; `onSettled` hears of each. */
-  resolveUpTo(end: number, onSettled: (position: WalPosition) => void): void {
+  /** Resolves every entry that ends at or before `end`, and adds them to the tally. */
+  resolveUpTo(end: number, tally: AckTally): void {
+    const positions = this.#positions;
+    const resolves = this.#resolves;
     let head = this.#head;
-    for (; head < this.#positions.length; head++) {
-      const position = this.#positions[head];
-      if (position === undefined || position.offset + position.length > end) break;
-      onSettled(position);
-      this.#resolves[head]?.(position);
+    for (; head < positions.length; head++) {
+      const position = positions[head];
+      if (position === undefined) break;
+      const { length } = position;
+      const recordEnd = position.offset + length;
+      if (recordEnd > end) break;
+      if (length > 0) {
+        tally.records++;
+        tally.bytes += length;
+        if (recordEnd > tally.end) tally.end = recordEnd;
+      }
+      resolves[head]?.(position);
     }
     this.#head = head;
     this.#compact();

@@ -151,13 +151,15 @@ export class Appender {
   #adopt(pipeline: CommitPipeline): void {
     this.#pipeline = pipeline;
     pipeline.attach({
-      onAcknowledged: (length) => {
-        this.#acknowledged++;
-        this.#leave(length);
+      onAcknowledged: (records, bytes) => {
+        this.#acknowledged += records;
+        this.#queuedRecords -= records;
+        this.#queuedBytes -= bytes;
       },
       onRejected: (length) => {
         this.#rejected++;
-        this.#leave(length);
+        this.#queuedRecords--;
+        this.#queuedBytes -= length;
       },
       onRoom: () => {
         this.#admitWaiting();
@@ -209,11 +211,6 @@ export class Appender {
     this.#queuedRecords++;
     this.#queuedBytes += length;
     if (this.#queuedBytes > this.#queuedBytesPeak) this.#queuedBytesPeak = this.#queuedBytes;
-  }
-
-  #leave(length: number): void {
-    this.#queuedRecords--;
-    this.#queuedBytes -= length;
   }
 
   #wait(request: Request): void {

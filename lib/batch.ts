@@ -18,6 +18,10 @@ import { writeJob } from './write-fully.js';
 export const BLOCK_BYTES = MEMORY_ALIGNMENT;
 /** How many memories of batch size are kept for the next batches. */
 const POOL_MAX = 16;
+/** Batches that fill up make the next one twice as large, up to so many times the batch size … */
+const GROWTH_MAX = 16;
+/** … and up to this, in bytes: beyond, larger writes are no faster. */
+const GROWN_BYTES_MAX = 1024 * 1024;
 
 /** Bytes of the stream that go out as one write. */
 export class Batch {
@@ -90,6 +94,8 @@ export class BatchEncoder {
   readonly #pool: IoMemory[] = [];
   readonly #full: Batch[] = [];
   #open: Batch | undefined;
+  /** How much the next batch takes. One write for a tick's appends is one sync for them all. */
+  #capacity: number;
   /** Where the next batch begins when none is open, and what it starts with. */
   #next: { position: number; carry: Uint8Array; submitted: number };
   #end: number;
@@ -97,6 +103,7 @@ export class BatchEncoder {
   constructor(driver: IoDriver, options: EncoderOptions) {
     this.#driver = driver;
     this.#batchSize = options.batchSize;
+    this.#capacity = options.batchSize;
     this.#isDirect = options.isDirect;
     this.#next = startAt(options.position, options.carry);
     this.#end = options.position;
@@ -167,6 +174,7 @@ export class BatchEncoder {
       if (open.hasNews) {
         const full = this.#closeOpen(true);
         if (full !== undefined) this.#full.push(full);
+        this.#grow();
       } else {
         this.#next = { ...this.#next, position: open.position, submitted: open.submitted };
         this.#next.carry = open.memory.bytes.slice(0, open.used);
@@ -179,12 +187,17 @@ export class BatchEncoder {
 
   #start(length: number): Batch {
     const { position, carry, submitted } = this.#next;
-    const limit = carry.length + Math.max(length, this.#batchSize);
+    const limit = carry.length + Math.max(length, this.#capacity);
     const pooled = limit <= this.#pooledBytes;
     const memory = (pooled ? this.#pool.pop() : undefined) ?? this.#memory(pooled, limit);
     const batch = new Batch(memory, position, carry, submitted, limit);
     this.#open = batch;
     return batch;
+  }
+
+  #grow(): void {
+    const most = Math.min(this.#batchSize * GROWTH_MAX, GROWN_BYTES_MAX);
+    this.#capacity = Math.max(this.#batchSize, Math.min(this.#capacity * 2, most));
   }
 
   /** Seals the open batch; a full one for O_DIRECT is cut at its last whole block. */
@@ -208,7 +221,7 @@ export class BatchEncoder {
   }
 
   get #pooledBytes(): number {
-    return roundUp(this.#batchSize + BLOCK_BYTES);
+    return roundUp(this.#capacity + BLOCK_BYTES);
   }
 
   #memory(pooled: boolean, limit: number): IoMemory {

@@ -5,9 +5,9 @@ import type { LaneCounters, LaneStart } from './write-lane.js';
 
 /** What the pipeline tells its owner. */
 export interface CommitHooks {
-  /** A record of so many bytes has left the queue, acknowledged. */
-  onAcknowledged(length: number): void;
-  /** The same, rejected. */
+  /** So many records have left the queue, acknowledged. */
+  onAcknowledged(records: number, bytes: number): void;
+  /** A record of so many bytes has left the queue, rejected. */
   onRejected(length: number): void;
   /** Something was settled: there may be room again. */
   onRoom(): void;

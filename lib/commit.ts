@@ -14,10 +14,10 @@ import * as failure from './failure.js';
 import type { IoDriver, IoFile } from './io/driver.js';
 import type { ResolvedOptions } from './options.js';
 import type { RecordFields } from './record.js';
-import { INDEX_STEP_BYTES } from './segments.js';
-import { SequenceTrail } from './sequence-trail.js';
 import { Settlement } from './settlement.js';
+import { SyncGoal } from './sync-goal.js';
 import { WriteLane } from './write-lane.js';
+import { Watermarks } from './watermarks.js';
 import { isWriteHalf } from './write-fully.js';
 import { ZeroAhead } from './zero-ahead.js';
 
@@ -37,16 +37,11 @@ export class CommitPipeline {
   readonly #lane: WriteLane;
   readonly #zeros: ZeroAhead;
   readonly #settlement: Settlement;
-  readonly #trail: SequenceTrail;
-  readonly #onPoint: ((sequence: bigint, offset: number) => void) | undefined;
-  #nextPoint = 0;
+  readonly #marks: Watermarks;
   #hooks: CommitHooks = NO_HOOKS;
   #state: State = { kind: 'serving' };
-  #durableEnd: number;
-  #durableSequence: bigint | undefined;
   #isSyncing = false;
-  /** A wanted sync waits for the writes up to here, so that it covers all of a tick. */
-  #syncGoal: number | undefined;
+  readonly #syncGoal = new SyncGoal();
   #isEventDue = false;
   #onIdle: (() => void) | undefined;
   #syncs = 0;
@@ -65,16 +60,11 @@ export class CommitPipeline {
     this.#driver = driver;
     this.#file = file;
     this.#segment = start.segment;
-    this.#onPoint = start.onPoint;
-    this.#trail = new SequenceTrail(start.lastSequence);
-    this.#durableSequence = start.lastSequence;
+    this.#marks = new Watermarks(start);
     this.#lane = new WriteLane(driver, file, options.batchSize, start, {
       mayDsync: (batch, isChain) => this.#mayDsync(batch, isChain),
       onWritten: (batch) => {
-        this.#trail.passTo(batch.end);
-        if (!batch.job.dsync || this.#durableEnd !== batch.start) return;
-        this.#durableEnd = batch.end;
-        this.#durableSequence = this.#trail.passed;
+        this.#marks.onWritten(batch);
       },
       onEvent,
     });
@@ -84,7 +74,6 @@ export class CommitPipeline {
       zeroedTo: start.zeroedTo ?? position,
       onChange: onEvent,
     });
-    this.#durableEnd = position;
     this.#settlement = new Settlement(position, () => this.#hooks);
   }
 
@@ -98,17 +87,17 @@ export class CommitPipeline {
   }
 
   get durableEnd(): number {
-    return this.#durableEnd;
+    return this.#marks.durableEnd;
   }
 
   /** Last sequence of the last record that is written; undefined while there is none. */
   get writtenSequence(): bigint | undefined {
-    return this.#trail.passed;
+    return this.#marks.writtenSequence;
   }
 
   /** The same, durable. */
   get durableSequence(): bigint | undefined {
-    return this.#durableSequence;
+    return this.#marks.durableSequence;
   }
 
   get counters(): CommitCounters {
@@ -145,11 +134,7 @@ export class CommitPipeline {
     const position =
       segment === undefined ? { sequence, offset, length } : { sequence, segment, offset, length };
     this.#settlement.push(position, sync, resolve, reject);
-    this.#trail.push(offset + length, lastSequence);
-    if (offset >= this.#nextPoint) {
-      this.#nextPoint = offset + INDEX_STEP_BYTES;
-      this.#onPoint?.(sequence, offset);
-    }
+    this.#marks.place(sequence, lastSequence, offset, length);
     if (this.#lane.hasFull && this.#state.kind === 'serving') {
       this.#lane.submit('full', this.#zeros.limit);
     }
@@ -159,7 +144,7 @@ export class CommitPipeline {
   /** Settles when everything taken so far is durable. */
   flush(resolve: () => void, reject: (error: Error) => void): void {
     const { end } = this.#lane;
-    if (end === this.#durableEnd) {
+    if (end === this.durableEnd) {
       resolve();
       return;
     }
@@ -169,6 +154,7 @@ export class CommitPipeline {
 
   /** Resolves when nothing is queued or in flight any more. */
   drain(): Promise<void> {
+    this.#zeros.halt();
     return new Promise((resolve) => {
       this.#onIdle = () => {
         this.#onIdle = undefined;
@@ -182,12 +168,11 @@ export class CommitPipeline {
   async finish(): Promise<void> {
     const { end, fileEnd } = this.#lane;
     const isLonger = Math.max(fileEnd, this.#zeros.fileEnd) > end;
-    if (!isLonger && this.#durableEnd === end) return;
+    if (!isLonger && this.durableEnd === end) return;
     this.#syncs++;
     if (isLonger) await failure.trimLog(this.#file, end);
     else await this.#file.sync();
-    this.#durableEnd = end;
-    this.#durableSequence = this.#trail.passed;
+    this.#marks.onSynced({ end, sequence: this.writtenSequence });
   }
 
   /** A failure outside left the disk's state unknown. */
@@ -217,7 +202,7 @@ export class CommitPipeline {
       case 'serving':
         this.#settle();
         this.#lane.submit('all', this.#zeros.limit);
-        if (this.#onIdle === undefined) this.#zeros.advance(this.#lane.end);
+        this.#zeros.advance(this.#lane.end);
         this.#syncIfDue();
         break;
       case 'failing':
@@ -237,7 +222,7 @@ export class CommitPipeline {
   /** Resolves what the watermarks have passed. */
   #settle(): void {
     const { writtenEnd } = this.#lane;
-    if (this.#settlement.settle(writtenEnd, this.#durableEnd)) this.#hooks.onRoom();
+    if (this.#settlement.settle(writtenEnd, this.durableEnd)) this.#hooks.onRoom();
   }
 
   /**
@@ -249,7 +234,7 @@ export class CommitPipeline {
     if (!this.#lane.isDirect || !this.#file.honoursDsync) return false;
     if (!this.#settlement.wantsDurable) return false;
     const isZeroed = batch.end <= this.#zeros.durable;
-    return isZeroed && isChain && this.#durableEnd === this.#lane.writtenEnd;
+    return isZeroed && isChain && this.durableEnd === this.#lane.writtenEnd;
   }
 
   #syncIfDue(): void {
@@ -259,25 +244,19 @@ export class CommitPipeline {
       return;
     }
     const { end, writtenEnd } = this.#lane;
-    const isMet = writtenEnd >= (this.#syncGoal ?? Infinity);
-    const isCovered = this.#settlement.durableHeadEnd <= writtenEnd;
-    if (this.#syncGoal === undefined || (isMet && !isCovered)) this.#syncGoal = end;
-    if (isCovered && writtenEnd >= this.#syncGoal) void this.#sync();
+    const { durableHeadEnd } = this.#settlement;
+    if (this.#syncGoal.isDue(durableHeadEnd, writtenEnd, end)) void this.#sync();
   }
 
   async #sync(): Promise<void> {
-    const { writtenEnd } = this.#lane;
+    const mark = { end: this.#lane.writtenEnd, sequence: this.writtenSequence };
     const zerosWritten = this.#zeros.written;
-    const { passed } = this.#trail;
     this.#isSyncing = true;
-    this.#syncGoal = undefined;
+    this.#syncGoal.reset();
     this.#syncs++;
     try {
       await this.#file.sync();
-      if (writtenEnd > this.#durableEnd) {
-        this.#durableEnd = writtenEnd;
-        this.#durableSequence = passed;
-      }
+      this.#marks.onSynced(mark);
       this.#zeros.onSynced(zerosWritten);
     } catch (error) {
       this.#poison(failure.syncFailed(this.#file.path, error));
@@ -295,6 +274,7 @@ export class CommitPipeline {
         return;
       }
       this.#state = { kind: 'failing' };
+      this.#zeros.halt();
     }
   }
 
@@ -340,21 +320,18 @@ export class CommitPipeline {
   }
 
   #restartAt(position: number, carry: Uint8Array): void {
-    this.#trail.passTo(position);
-    this.#trail.drop();
-    this.#durableSequence = this.#trail.passed;
+    this.#marks.restart(position);
     this.#lane.restart({ position, carry });
     this.#zeros.reset(position);
-    this.#durableEnd = position;
     this.#settlement.restart(position);
-    this.#syncGoal = undefined;
-    this.#nextPoint = 0;
+    this.#syncGoal.reset();
   }
 
   /** The disk's state is unknown from here on: nothing that is not durable yet may be claimed. */
   #poison(cause: WalError): void {
     if (this.#state.kind === 'poisoned') return;
     this.#state = { kind: 'poisoned', cause };
+    this.#zeros.halt();
     this.#settlement.rejectAll((position) => failure.forRecord(cause, position));
     this.#hooks.onFailure(cause);
   }

@@ -137,15 +137,16 @@ export const STOP_REASONS: readonly string[] = [
   'sequence out of order',
 ];
 
-/** A table: count, where the scan stopped, why; from index 4 on, four numbers a record. */
+/** A table: count, where the scan stopped, why, how many batches; then four numbers a record. */
 export const TABLE_HEADER = 4;
 /** offset, length, keyLength, valueLength. */
 export const TABLE_STRIDE = 4;
 
 /**
  * Walks the valid records of `bytes[start, end)` and notes each in `table`: `table[0]` their
- * count, `table[1]` the offset where it stopped, `table[2]` one of {@link STOP}. Whatever the bytes
- * are, it reads nothing outside the range and throws nothing.
+ * count, `table[1]` the offset where it stopped, `table[2]` one of {@link STOP}, `table[3]` how many of
+ * the records are atomic batches. Whatever the bytes are, it reads nothing outside the range and
+ * throws nothing.
  */
 export function scanRecords(
   bytes: Uint8Array,
@@ -169,6 +170,7 @@ export function scanRecordsPortable(
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const countMax = Math.max(0, Math.floor((table.length - TABLE_HEADER) / TABLE_STRIDE));
   let count = 0;
+  let batches = 0;
   let at = start;
   let stop: number = STOP.END;
   while (at < end) {
@@ -181,12 +183,14 @@ export function scanRecordsPortable(
     table[row + 1] = length;
     table[row + 2] = keyLength;
     table[row + 3] = length - RECORD_BYTES_MIN - keyLength;
+    if (view.getUint8(at + AT_TYPE) === TYPE_BATCH) batches++;
     count++;
     at += length;
   }
   table[0] = count;
   table[1] = at;
   table[2] = stop;
+  table[3] = batches;
   return count;
 }
 

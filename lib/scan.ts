@@ -18,6 +18,8 @@ export interface RecordRun {
   readonly count: number;
   /** File offset of `bytes[0]`. */
   readonly base: number;
+  /** Some of the records are atomic batches. */
+  readonly hasBatches: boolean;
 }
 
 /** Where the walk ended: `offset` is the end of the last valid record, `reason` one of STOP. */
@@ -39,12 +41,15 @@ export async function* scanFile(
   while (offset < size) {
     const index = await window.load(offset, wanted);
     record.scanRecords(window.bytes, index, window.filled, table);
-    stopAtBadBatch(window.bytes, table);
+    if (table[3] !== 0) stopAtBadBatch(window.bytes, table);
     const count = table[0] ?? 0;
     const stopIndex = table[1] ?? index;
     const reason = table[2] ?? record.STOP.END;
     offset = window.position + stopIndex;
-    if (count > 0) yield { bytes: window.bytes, table, count, base: window.position };
+    if (count > 0) {
+      const hasBatches = table[3] !== 0;
+      yield { bytes: window.bytes, table, count, base: window.position, hasBatches };
+    }
     wanted = record.RECORD_BYTES_MIN;
     if (reason === record.STOP.NEED_MORE) {
       wanted = wantedBytes(window.bytes, stopIndex, window.filled);

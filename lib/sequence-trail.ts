@@ -33,7 +33,9 @@ export class SequenceTrail {
       head++;
     }
     this.#head = head;
-    if (head === this.#ends.length || head > COMPACT_MIN) {
+    if (head === this.#ends.length) {
+      this.drop();
+    } else if (head > COMPACT_MIN) {
       this.#ends.splice(0, head);
       this.#sequences.splice(0, head);
       this.#head = 0;

@@ -7,7 +7,7 @@ import type { WalError } from './errors.js';
 
 /** Who hears of records that leave the queue; a flush is no record. */
 export interface SettlementHooks {
-  onAcknowledged(length: number): void;
+  onAcknowledged(records: number, bytes: number): void;
   onRejected(length: number): void;
 }
 
@@ -51,14 +51,11 @@ export class Settlement {
   /** Resolves what the watermarks have passed; false when that was nothing. */
   settle(writtenEnd: number, durableEnd: number): boolean {
     if (this.#written.headEnd > writtenEnd && this.#durable.headEnd > durableEnd) return false;
-    const hooks = this.#hooks();
-    const onAcknowledged = ({ offset, length }: WalPosition): void => {
-      if (length === 0) return;
-      this.#wholeEnd = Math.max(this.#wholeEnd, offset + length);
-      hooks.onAcknowledged(length);
-    };
-    this.#written.resolveUpTo(writtenEnd, onAcknowledged);
-    this.#durable.resolveUpTo(durableEnd, onAcknowledged);
+    const tally = { records: 0, bytes: 0, end: this.#wholeEnd };
+    this.#written.resolveUpTo(writtenEnd, tally);
+    this.#durable.resolveUpTo(durableEnd, tally);
+    this.#wholeEnd = tally.end;
+    this.#hooks().onAcknowledged(tally.records, tally.bytes);
     return true;
   }
 

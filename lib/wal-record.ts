@@ -7,6 +7,20 @@ import * as record from './record.js';
 import type { RecordRun } from './scan.js';
 import { valueAt } from './scan.js';
 
+/** Bytes that records stand in, with what is needed to read them fast. */
+interface Ground {
+  readonly buffer: ArrayBufferLike;
+  /** Where the bytes start in the buffer. */
+  readonly byteOffset: number;
+  readonly view: DataView;
+}
+
+/** Which entry of an atomic batch a record stands for. */
+interface Inner {
+  readonly entry: BatchEntry;
+  readonly index: number;
+}
+
 /**
  * A record that was read: its entry's fields, where it stands, and its checksum (verified).
  * Fields are decoded when they are asked for. The entries of an atomic batch are handed out one by
@@ -17,55 +31,55 @@ export class WalRecord {
   readonly offset: number;
   /** Size of the record in the file, in bytes. */
   readonly length: number;
-  readonly #bytes: Uint8Array;
+  readonly #ground: Ground;
   readonly #at: number;
   readonly #keyLength: number;
-  readonly #inner: BatchEntry | undefined;
-  readonly #innerIndex: number;
+  readonly #inner: Inner | undefined;
 
   constructor(
-    bytes: Uint8Array,
+    ground: Ground,
     at: number,
     length: number,
     keyLength: number,
     offset: number,
-    inner?: BatchEntry,
-    innerIndex = 0,
+    inner: Inner | undefined,
   ) {
     this.offset = offset;
     this.length = length;
-    this.#bytes = bytes;
+    this.#ground = ground;
     this.#at = at;
     this.#keyLength = keyLength;
     this.#inner = inner;
-    this.#innerIndex = innerIndex;
   }
 
   get sequence(): bigint {
-    const first = this.#view().getBigUint64(this.#at + record.AT_SEQUENCE, true);
-    return this.#innerIndex === 0 ? first : first + BigInt(this.#innerIndex);
+    const first = this.#ground.view.getBigUint64(this.#at + record.AT_SEQUENCE, true);
+    return this.#inner === undefined ? first : first + BigInt(this.#inner.index);
   }
 
   get type(): WalEntryType {
-    if (this.#inner !== undefined) return this.#inner.type;
-    return this.#bytes[this.#at + record.AT_TYPE] === record.TYPE_PUT ? 'put' : 'delete';
+    if (this.#inner !== undefined) return this.#inner.entry.type;
+    const typeByte = this.#ground.view.getUint8(this.#at + record.AT_TYPE);
+    return typeByte === record.TYPE_PUT ? 'put' : 'delete';
   }
 
   get key(): Uint8Array {
-    if (this.#inner !== undefined) return this.#inner.key;
-    const start = this.#at + record.AT_KEY;
-    return this.#bytes.subarray(start, start + this.#keyLength);
+    if (this.#inner !== undefined) return this.#inner.entry.key;
+    const { buffer, byteOffset } = this.#ground;
+    return new Uint8Array(buffer, byteOffset + this.#at + record.AT_KEY, this.#keyLength);
   }
 
   /** Empty for a delete. */
   get value(): Uint8Array {
-    if (this.#inner !== undefined) return this.#inner.value;
-    const start = this.#at + record.AT_KEY + this.#keyLength + 4;
-    return this.#bytes.subarray(start, this.#at + this.length - 4);
+    if (this.#inner !== undefined) return this.#inner.entry.value;
+    const { buffer, byteOffset } = this.#ground;
+    const start = byteOffset + this.#at + record.AT_KEY + this.#keyLength + 4;
+    const length = this.length - record.RECORD_BYTES_MIN - this.#keyLength;
+    return new Uint8Array(buffer, start, length);
   }
 
   get crc(): number {
-    return this.#view().getUint32(this.#at + this.length - 4, true);
+    return this.#ground.view.getUint32(this.#at + this.length - 4, true);
   }
 
   /** Whether the entry is part of an atomic batch. */
@@ -75,25 +89,12 @@ export class WalRecord {
 
   /** The record with bytes of its own, which stay as they are. */
   copy(): WalRecord {
-    const bytes = this.#bytes.slice(this.#at, this.#at + this.length);
-    const inner = this.#inner && {
-      type: this.#inner.type,
-      key: this.#inner.key.slice(),
-      value: this.#inner.value.slice(),
-    };
-    return new WalRecord(
-      bytes,
-      0,
-      this.length,
-      this.#keyLength,
-      this.offset,
-      inner,
-      this.#innerIndex,
-    );
-  }
-
-  #view(): DataView {
-    return new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength);
+    const { buffer, byteOffset } = this.#ground;
+    const start = byteOffset + this.#at;
+    const bytes = new Uint8Array(buffer, start, this.length).slice();
+    const inner = this.#inner && { entry: copyOf(this.#inner.entry), index: this.#inner.index };
+    const { offset, length } = this;
+    return new WalRecord(groundOf(bytes), 0, length, this.#keyLength, offset, inner);
   }
 }
 
@@ -102,12 +103,14 @@ export class WalChunk implements Iterable<WalRecord> {
   /** How many entries. */
   readonly count: number;
   readonly #run: RecordRun;
+  readonly #ground: Ground;
   /** All entries, where batches make them more than there are records. */
   readonly #entries: WalRecord[] | undefined;
 
   constructor(run: RecordRun) {
     this.#run = run;
-    this.#entries = hasBatch(run) ? expand(run) : undefined;
+    this.#ground = groundOf(run.bytes);
+    this.#entries = run.hasBatches ? this.#expand() : undefined;
     this.count = this.#entries?.length ?? run.count;
   }
 
@@ -116,45 +119,48 @@ export class WalChunk implements Iterable<WalRecord> {
     if (!Number.isInteger(index) || index < 0 || index >= this.count) {
       throw new RangeError(`record ${String(index)}: the chunk has 0 to ${String(this.count - 1)}`);
     }
-    return this.#entries?.[index] ?? recordAt(this.#run, index);
+    return this.#entries?.[index] ?? this.#recordAt(index);
   }
 
   *[Symbol.iterator](): Iterator<WalRecord> {
     if (this.#entries !== undefined) yield* this.#entries;
-    else for (let index = 0; index < this.count; index++) yield recordAt(this.#run, index);
+    else for (let index = 0; index < this.count; index++) yield this.#recordAt(index);
   }
-}
 
-function recordAt(run: RecordRun, index: number): WalRecord {
-  const { bytes, table, base } = run;
-  const row = record.TABLE_HEADER + index * record.TABLE_STRIDE;
-  const at = table[row] ?? 0;
-  return new WalRecord(bytes, at, table[row + 1] ?? 0, table[row + 2] ?? 0, base + at);
-}
-
-function hasBatch({ bytes, table, count }: RecordRun): boolean {
-  for (let index = 0; index < count; index++) {
-    const at = table[record.TABLE_HEADER + index * record.TABLE_STRIDE] ?? 0;
-    if (bytes[at + record.AT_TYPE] === record.TYPE_BATCH) return true;
-  }
-  return false;
-}
-
-function expand(run: RecordRun): WalRecord[] {
-  const { bytes, table, count, base } = run;
-  const records: WalRecord[] = [];
-  for (let index = 0; index < count; index++) {
+  #recordAt(index: number): WalRecord {
+    const { table, base } = this.#run;
     const row = record.TABLE_HEADER + index * record.TABLE_STRIDE;
     const at = table[row] ?? 0;
-    if (bytes[at + record.AT_TYPE] !== record.TYPE_BATCH) {
-      records.push(recordAt(run, index));
-      continue;
-    }
     const length = table[row + 1] ?? 0;
-    const entries = decodeBatchValue(valueAt(bytes, table, row)) ?? [];
-    for (const [innerIndex, entry] of entries.entries()) {
-      records.push(new WalRecord(bytes, at, length, 0, base + at, entry, innerIndex));
-    }
+    return new WalRecord(this.#ground, at, length, table[row + 2] ?? 0, base + at, undefined);
   }
-  return records;
+
+  #expand(): WalRecord[] {
+    const { bytes, table, count, base } = this.#run;
+    const records: WalRecord[] = [];
+    for (let index = 0; index < count; index++) {
+      const row = record.TABLE_HEADER + index * record.TABLE_STRIDE;
+      const at = table[row] ?? 0;
+      if (bytes[at + record.AT_TYPE] !== record.TYPE_BATCH) {
+        records.push(this.#recordAt(index));
+        continue;
+      }
+      const length = table[row + 1] ?? 0;
+      const entries = decodeBatchValue(valueAt(bytes, table, row)) ?? [];
+      for (const [innerIndex, entry] of entries.entries()) {
+        const inner = { entry, index: innerIndex };
+        records.push(new WalRecord(this.#ground, at, length, 0, base + at, inner));
+      }
+    }
+    return records;
+  }
+}
+
+function groundOf(bytes: Uint8Array): Ground {
+  const { buffer, byteOffset, byteLength } = bytes;
+  return { buffer, byteOffset, view: new DataView(buffer, byteOffset, byteLength) };
+}
+
+function copyOf({ type, key, value }: BatchEntry): BatchEntry {
+  return { type, key: key.slice(), value: value.slice() };
 }

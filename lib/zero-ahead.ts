@@ -11,7 +11,9 @@ const ZERO_WRITE_BYTES = 256 * 1024;
 /** Logs that have not grown this much since they were opened (or by what is zeroed at a time) get none. */
 const GROWTH_MIN = 64 * 1024;
 /** Where a sync carries more than this on average, in bytes, a journal commit costs nothing by it. */
-const BYTES_PER_SYNC_MAX = 256 * 1024;
+const BYTES_PER_SYNC_MAX = 4 * 1024 * 1024;
+/** Each range is twice as long as the one before, up to so many times what was asked for. */
+const GROWTH_MAX = 16;
 
 /** How far ahead, and from where. */
 export interface ZeroAheadOptions {
@@ -35,11 +37,14 @@ export class ZeroAhead {
   #written: number;
   /** The same, and durable. */
   #durable: number;
-  /** Start of the range in flight. */
+  /** Start of what is in flight. */
   #flying: number | undefined;
   #fileEnd = 0;
   #retryAt = 0;
+  /** Length of the next range. */
+  #amount: number;
   #syncs = 0;
+  #isHalted = false;
 
   constructor(driver: IoDriver, file: IoFile, options: ZeroAheadOptions) {
     this.#driver = driver;
@@ -47,6 +52,7 @@ export class ZeroAhead {
     this.#bytesAhead = options.bytesAhead;
     this.#onChange = options.onChange;
     this.#origin = options.position;
+    this.#amount = options.bytesAhead;
     this.#written = options.zeroedTo;
     this.#durable = options.zeroedTo;
     this.#fileEnd = options.zeroedTo;
@@ -78,13 +84,18 @@ export class ZeroAhead {
 
   /** Zeros wait for a sync. */
   get wantsSync(): boolean {
-    return this.#written > this.#durable;
+    return this.isIdle && this.#written > this.#durable;
   }
 
   /** A sync succeeded; when it was issued, zeros stood to `written`. */
   onSynced(written: number): void {
     this.#syncs++;
     this.#durable = Math.max(this.#durable, written);
+  }
+
+  /** No more zeros, beyond the piece that is in flight, until {@link reset}. */
+  halt(): void {
+    this.#isHalted = true;
   }
 
   /** The log was cut to `position`, and everything behind it is gone. */
@@ -94,18 +105,21 @@ export class ZeroAhead {
     this.#durable = position;
     this.#fileEnd = 0;
     this.#syncs = 0;
+    this.#isHalted = false;
   }
 
   /** Starts zeroing when less than half of the space is left in front of `end`. */
   advance(end: number): void {
-    if (this.#bytesAhead === 0 || this.#flying !== undefined || this.wantsSync) return;
-    if (end + this.#bytesAhead / 2 <= this.#written || end < this.#retryAt) return;
+    if (this.#bytesAhead === 0 || this.#isHalted || this.#flying !== undefined || this.wantsSync)
+      return;
+    if (end + this.#amount / 2 <= this.#written || end < this.#retryAt) return;
     const grown = end - this.#origin;
     if (grown < Math.min(GROWTH_MIN, this.#bytesAhead) || grown > this.#syncs * BYTES_PER_SYNC_MAX)
       return;
     const from = Math.ceil(Math.max(end, this.#written) / BLOCK_BYTES) * BLOCK_BYTES;
     this.#flying = from;
-    void this.#zero(from, from + Math.ceil(this.#bytesAhead / BLOCK_BYTES) * BLOCK_BYTES);
+    void this.#zero(from, from + Math.ceil(this.#amount / BLOCK_BYTES) * BLOCK_BYTES);
+    this.#amount = Math.min(this.#amount * 2, this.#bytesAhead * GROWTH_MAX);
   }
 
   async #zero(from: number, to: number): Promise<void> {
@@ -114,10 +128,14 @@ export class ZeroAhead {
     const memory = this.#driver.memory(Math.min(ZERO_WRITE_BYTES, to - from));
     try {
       await this.#file.allocate(from, to - from);
-      while (reached < to) {
+      while (reached < to && !this.#isHalted) {
         const job = writeJob(memory, 0, Math.min(memory.bytes.length, to - reached), reached);
         await writeFully(this.#file, job);
         reached += job.length;
+        // A gap between the old zeros and these was written by the log itself.
+        this.#written = reached;
+        this.#flying = reached;
+        this.#onChange();
       }
     } catch {
       // A full disk, a quota, a file system that cannot allocate: the appends will tell, if they
@@ -127,8 +145,6 @@ export class ZeroAhead {
       memory.release();
     }
     this.#flying = undefined;
-    // A gap between the old zeros and these was written by the log itself.
-    if (reached === to) this.#written = to;
     this.#onChange();
   }
 }

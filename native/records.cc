@@ -97,6 +97,7 @@ uint32_t scan_records(const uint8_t* bytes, size_t start, size_t end, uint32_t* 
   const size_t capacity = (table_length - kTableHeader) / kTableStride;
   uint32_t* row = table + kTableHeader;
   uint32_t count = 0;
+  uint32_t batches = 0;
   size_t at = start;
   Stop stop = Stop::kEnd;
   while (at < end) {
@@ -116,12 +117,14 @@ uint32_t scan_records(const uint8_t* bytes, size_t start, size_t end, uint32_t* 
     row[2] = record.key_bytes;
     row[3] = record.value_bytes;
     row += kTableStride;
+    if (bytes[at + kTypeAt] == kTypeBatch) batches++;
     count++;
     at += record.length;
   }
   table[0] = count;
   table[1] = static_cast<uint32_t>(at);
   table[2] = static_cast<uint32_t>(stop);
+  table[3] = batches;
   return count;
 }
 

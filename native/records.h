@@ -41,7 +41,8 @@ struct Record {
 // none: then some checksums may have been written, all of them inside the range.
 bool seal_records(uint8_t* bytes, size_t start, size_t end);
 
-// Table for scan_records: count, offset where it stopped, reason; then for each record its offset,
+// Table for scan_records: count, offset where it stopped, reason, how many of the records are
+// atomic batches; then for each record its offset,
 // length, key length and value length, from index kTableHeader on.
 constexpr size_t kTableHeader = 4;
 constexpr size_t kTableStride = 4;
