@@ -81,7 +81,10 @@ function runThread(
   onNews: (news: WorkerNews) => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: order });
+    const worker = new Worker(new URL('./worker.js', import.meta.url), {
+      workerData: order,
+      resourceLimits: { maxYoungGenerationSizeMb: 64 },
+    });
     workers.push(worker);
     worker.on('message', (news: WorkerNews) => {
       onNews(news);

@@ -4,6 +4,7 @@ import { randomInt } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { runCampaign } from './campaign.js';
 import { type CliOptions, HELP, UsageError, parseOptions } from './cli-options.js';
+import { runExhaustive } from './exhaustive.js';
 import { describeCase, shrinkCase } from './failure.js';
 import { FAULT_NAMES } from './faults.js';
 import { INVARIANT_NAMES } from './invariants.js';
@@ -29,6 +30,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   catchStrays();
   if (options.replay !== undefined) return replay(options.replay, options);
+  if (options.exhaustive) return exhaustive(options);
   return campaign(options);
 }
 
@@ -50,6 +52,44 @@ async function replay(token: WorldToken, options: CliOptions): Promise<number> {
     out(`\n${verdict}\nhistory ${world.hash.toString(16)}, ${String(world.steps)} steps`);
   }
   return world.violation === undefined ? EXIT.held : EXIT.broken;
+}
+
+async function exhaustive(options: CliOptions): Promise<number> {
+  const progress = new Progress(process.stderr);
+  const { seconds, jobs } = options;
+  const result = await runExhaustive({
+    seconds,
+    jobs,
+    onProgress: (sofar) => {
+      const share = Math.max(
+        sofar.scripts / sofar.scriptsInAll,
+        sofar.seconds / (seconds ?? Infinity),
+      );
+      progress.show(
+        share,
+        `${grouped(sofar.images)} distinct images, ${grouped(sofar.recoveries)} recoveries`,
+      );
+    },
+  });
+  progress.clear();
+  if (options.json) {
+    out(JSON.stringify(result, undefined, 2));
+  } else {
+    out(
+      `${grouped(result.scripts)} of ${grouped(result.scriptsInAll)} workloads, ` +
+        `${grouped(result.crashPoints)} crash points, ${grouped(result.images)} distinct images, ` +
+        `${grouped(result.recoveries)} recoveries in ${result.seconds.toFixed(1)} s` +
+        (result.skipped === 0
+          ? ''
+          : `; ${grouped(result.skipped)} crash points had more unsynced sectors than are exhausted`),
+    );
+    const { failure } = result;
+    if (failure !== undefined) {
+      out(`\nBROKEN  ${describeViolation(failure.violation)}`);
+      out(`  workload: ${failure.script}\n  left by the power cut: ${failure.crash}`);
+    }
+  }
+  return result.failure === undefined ? EXIT.held : EXIT.broken;
 }
 
 async function campaign(options: CliOptions): Promise<number> {

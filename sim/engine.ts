@@ -55,6 +55,8 @@ export const LIVENESS_STEPS_MAX = 5_000;
 const OPEN_CRASHES_MAX = 3;
 const CRASH_STEPS_MAX = 255;
 const OPEN_CRASH_STEPS_MAX = 24;
+/** No crash, a power cut, a kill. */
+const KIND_WEIGHTS = [1, 8, 4];
 const TRIGGER_WEIGHTS = [2, 8, 2, 1];
 const OPEN_TRIGGER_WEIGHTS = [2, 12, 0, 0];
 
@@ -204,7 +206,7 @@ export class Engine {
   #drawCrash(): CrashPlan | undefined {
     const { choices, step } = this.#environment;
     if (this.#life >= this.#options.lives - 1 || !this.#scenario.mayCrash()) return undefined;
-    const kind = choices.weighted(LANE.crash, [2, 7, 4]);
+    const kind = choices.weighted(LANE.crash, KIND_WEIGHTS);
     if (kind === 0) return undefined;
     // Once a crash has struck inside open, the next ones would like to as well.
     const again = this.#openCrashes > 0;

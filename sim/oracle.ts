@@ -49,6 +49,15 @@ export class Oracle {
     this.#path = path;
   }
 
+  /** The same knowledge in another world, which goes its own way from here. */
+  fork(environment: SimEnvironment): Oracle {
+    const copy = new Oracle(environment, this.#path);
+    for (const entry of this.model.entries) copy.model.entries.push({ ...entry });
+    copy.#durableEnd = this.#durableEnd;
+    copy.#cacheLived = this.#cacheLived;
+    return copy;
+  }
+
   // What callers were told.
 
   acknowledged(entry: ModelEntry, position: Position): void {

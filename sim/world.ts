@@ -31,7 +31,7 @@ export interface WorldResult extends EngineResult {
 }
 
 /** Processes in a row; two is the least in which a crash can be seen. */
-const LIVES = [2, 1, 3, 4, 6];
+const LIVES = [2, 1, 3, 5, 9];
 const LIVES_WEIGHTS = [2, 1, 2, 3, 8];
 const ACTIONS_MAX = [8, 1, 3, 20];
 const EAGERNESS = [1, 0, 2, 6];

@@ -42,6 +42,8 @@ export const ACTIONS = [
 
 /** A writer zeroes space ahead once its log has grown this much since it was opened. */
 const ZEROING_STARTS_BYTES = 20_000;
+/** Every so many turns in which something settled, the bounds of the queue are looked at. */
+const MEMORY_CHECK_TURNS = 3;
 const BURST_MAX = 12;
 const IDLE_STEPS_MAX = 30;
 /** Opens that failed by an injected fault: after so many in a row, the faults stop. */
@@ -77,6 +79,7 @@ export class WriterScenario implements Scenario {
   /** Bytes submitted in this life. */
   #lifeBytes = 0;
   #openFailures = 0;
+  #settledTurns = 0;
   #trimAllowed = false;
 
   constructor(environment: SimEnvironment, workload: Workload) {
@@ -158,7 +161,9 @@ export class WriterScenario implements Scenario {
   drained(): void {
     if (this.#outcomes.length > 0) {
       for (const outcome of this.#outcomes.splice(0)) outcome();
-      if (this.#phase.kind === 'serving') this.#checkMemory(this.#phase.writer);
+      this.#settledTurns += 1;
+      const isDue = this.#settledTurns % MEMORY_CHECK_TURNS === 0;
+      if (isDue && this.#phase.kind === 'serving') this.#checkMemory(this.#phase.writer);
     }
     if (this.#phase.kind === 'ending' && this.#open === 0) {
       this.#checkNothingLeft(this.#phase.what);
