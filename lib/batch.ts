@@ -52,6 +52,7 @@ export class Batch {
     this.memory = memory;
     this.view = new DataView(memory.bytes.buffer, memory.bytes.byteOffset, memory.bytes.byteLength);
     this.position = position;
+    assert(limit <= memory.bytes.length, 'a batch fits its memory');
     this.carried = carry.length;
     this.submitted = submitted;
     this.limit = limit;
@@ -197,7 +198,10 @@ export class BatchEncoder {
 
   #grow(): void {
     const most = Math.min(this.#batchSize * GROWTH_MAX, GROWN_BYTES_MAX);
-    this.#capacity = Math.max(this.#batchSize, Math.min(this.#capacity * 2, most));
+    const capacity = Math.max(this.#batchSize, Math.min(this.#capacity * 2, most));
+    if (capacity === this.#capacity) return;
+    this.#capacity = capacity;
+    for (const memory of this.#pool.splice(0)) memory.release();
   }
 
   /** Seals the open batch; a full one for O_DIRECT is cut at its last whole block. */

@@ -91,6 +91,11 @@ export class WalEntry {
     if (count !== 1 || table[1] !== bytes.length) {
       throw new WalError('ERR_WAL_DECODE', `no valid record: ${stop ?? 'unknown'}`, { offset: 0 });
     }
+    if (bytes[record.AT_TYPE] === record.TYPE_BATCH) {
+      throw new WalError('ERR_WAL_DECODE', 'an atomic batch holds several entries: use a reader', {
+        offset: 0,
+      });
+    }
     return WalEntry.fromRecord(bytes, 0, bytes.length, table[6] ?? 0);
   }
 

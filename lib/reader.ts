@@ -98,11 +98,21 @@ export class WalReader implements AsyncIterable<WalRecord> {
   /** Records one by one, from where the reader stands; each owns its bytes. */
   async *[Symbol.asyncIterator](): AsyncGenerator<WalRecord, void, void> {
     for await (const chunk of this.#chunks()) {
+      let current: WalRecord | undefined;
       for (const record of chunk) {
-        this.#offset = record.offset + record.length;
+        // Behind an atomic batch only once all of its entries were handed out: whoever leaves in
+        // the middle and comes back gets the batch again.
+        if (current !== undefined && current.offset !== record.offset) this.#passBy(current);
+        if (!record.inBatch) this.#passBy(record);
+        current = record;
         yield record.copy();
       }
+      if (current !== undefined) this.#passBy(current);
     }
+  }
+
+  #passBy(record: WalRecord): void {
+    this.#offset = record.offset + record.length;
   }
 
   /**

@@ -136,6 +136,14 @@ async function claimedEnds(
   const valueIndex = await window.load(valueLengthAt, 4);
   const valueLength = viewOf(window).getUint32(valueIndex, true);
   const byFields = offset + record.recordBytes(keyLength, valueLength);
+  // A field that was never written reads as zeros; then `len` alone says where the record ends.
+  const sectorEnd = valueLengthAt - (valueLengthAt % SECTOR_BYTES) + SECTOR_BYTES;
+  const isUnwritten =
+    isHeader &&
+    byLen !== byFields &&
+    record.LENGTH_OVERHEAD + keyLength <= len &&
+    (await isZero(window, valueLengthAt, Math.min(sectorEnd, byLen, size)));
+  if (isUnwritten) return { agreed: true, ends: [byLen].filter(isInside) };
   if (byLen === byFields) return { agreed: isHeader, ends: [byLen].filter(isInside) };
   return { agreed: false, ends: [byLen, byFields].filter(isInside) };
 }

@@ -2,7 +2,7 @@
 // or extents to the file system's journal (half as much time again, measured). It runs behind the
 // appends and is never needed: when it fails, the log simply grows as it goes.
 
-import type { IoDriver, IoFile } from './io/driver.js';
+import type { IoDriver, IoFile, IoMemory } from './io/driver.js';
 import { BLOCK_BYTES } from './batch.js';
 import { writeFully, writeJob } from './write-fully.js';
 
@@ -125,8 +125,9 @@ export class ZeroAhead {
   async #zero(from: number, to: number): Promise<void> {
     let reached = from;
     this.#fileEnd = to;
-    const memory = this.#driver.memory(Math.min(ZERO_WRITE_BYTES, to - from));
+    let memory: IoMemory | undefined;
     try {
+      memory = this.#driver.memory(Math.min(ZERO_WRITE_BYTES, to - from));
       await this.#file.allocate(from, to - from);
       while (reached < to && !this.#isHalted) {
         const job = writeJob(memory, 0, Math.min(memory.bytes.length, to - reached), reached);
@@ -138,11 +139,11 @@ export class ZeroAhead {
         this.#onChange();
       }
     } catch {
-      // A full disk, a quota, a file system that cannot allocate: the appends will tell, if they
+      // A full disk, a quota, a file system that cannot allocate, no memory: the appends will tell, if they
       // meet it too. Another try comes after as much again was appended.
       this.#retryAt = to;
     } finally {
-      memory.release();
+      memory?.release();
     }
     this.#flying = undefined;
     this.#onChange();
