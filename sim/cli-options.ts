@@ -34,6 +34,7 @@ export interface CliOptions {
   readonly exhaustive: boolean;
   readonly report: string | undefined;
   readonly replay: WorldToken | undefined;
+  readonly replayText: string;
   readonly seed: number | undefined;
   readonly worlds: number | undefined;
   readonly seconds: number | undefined;
@@ -57,6 +58,7 @@ export function parseOptions(args: readonly string[]): CliOptions {
     exhaustive: values.exhaustive === true,
     report: values.report,
     replay: values.replay === undefined ? undefined : token(values.replay),
+    replayText: values.replay ?? '',
     seed: number('seed', values.seed, 0, Number.MAX_SAFE_INTEGER),
     worlds: number('worlds', values.worlds, 1, 1e12),
     seconds: number('seconds', values.seconds, 0.1, 1e7, false),

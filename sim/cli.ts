@@ -9,6 +9,7 @@ import { describeCase, shrinkCase } from './failure.js';
 import { FAULT_NAMES } from './faults.js';
 import { INVARIANT_NAMES } from './invariants.js';
 import { Progress } from './progress.js';
+import { campaignReport, worldReport } from './report/report.js';
 import { runRegressions } from './regressions.js';
 import { describeViolation, storyOf, traceLines } from './story.js';
 import { coverageTable, grouped } from './table.js';
@@ -50,6 +51,13 @@ async function replay(token: WorldToken, options: CliOptions): Promise<number> {
         ? 'All promises held.'
         : `BROKEN  ${describeViolation(world.violation)}`;
     out(`\n${verdict}\nhistory ${world.hash.toString(16)}, ${String(world.steps)} steps`);
+  }
+  if (options.report !== undefined) {
+    const { violation, profile } = world;
+    await writeFile(
+      options.report,
+      worldReport({ trace, violation, profile, token: options.replayText }),
+    );
   }
   return world.violation === undefined ? EXIT.held : EXIT.broken;
 }
@@ -134,7 +142,9 @@ async function campaign(options: CliOptions): Promise<number> {
       `\nseed ${String(seed)}: ${rates(counts, seconds)}; ${grouped(counts.twice)} worlds run twice`,
     );
   }
-  if (options.report !== undefined) await writeReport(options.report);
+  if (options.report !== undefined) {
+    await writeFile(options.report, campaignReport({ seed, seconds, counts, limits, found }));
+  }
   if (failure !== undefined) {
     const token = encodeToken({ source: { kind: 'seed', seed: failure.seed }, limits });
     if (!options.json) out(`\n${found === undefined ? failure.why : describeCase(found)}`);
@@ -145,10 +155,6 @@ async function campaign(options: CliOptions): Promise<number> {
   if (unexercised.length === 0) return EXIT.held;
   if (!options.json) out(`\nnever exercised, so nothing is shown: ${unexercised.join(', ')}`);
   return EXIT.unexercised;
-}
-
-async function writeReport(file: string): Promise<void> {
-  await writeFile(file, '');
 }
 
 function rates(counts: Counts, seconds: number): string {

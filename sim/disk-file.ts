@@ -144,6 +144,20 @@ export class SimInode {
     return sectors;
   }
 
+  /** One letter a sector: `d` dirty, `u` on the device but not the medium, `s` stale, `.` durable. */
+  sectorLetters(): string {
+    let letters = '';
+    for (let sector = 0; sector * SECTOR_BYTES < this.size; sector++) {
+      const flags = this.#flags[sector] ?? 0;
+      const start = sector * SECTOR_BYTES;
+      const end = start + SECTOR_BYTES;
+      const isStale =
+        Buffer.compare(this.cache.subarray(start, end), this.device.subarray(start, end)) !== 0;
+      letters += (flags & DIRTY) !== 0 ? 'd' : isStale ? 's' : flags !== 0 ? 'u' : '.';
+    }
+    return letters;
+  }
+
   /** Clean pages are forgotten: cached reads see the device again. */
   dropClean(): void {
     const end = Math.ceil(this.size / SECTOR_BYTES);

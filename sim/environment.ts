@@ -15,6 +15,8 @@ export interface TraceEvent {
   readonly kind: TraceKind;
   readonly op: number;
   readonly text: string;
+  /** The sectors of the watched file at this moment, one letter each. */
+  readonly sectors: string;
 }
 
 export type TraceKind =
@@ -56,6 +58,8 @@ export class SimEnvironment {
   readonly trace: TraceEvent[] | undefined;
   /** While set, writes that need space fail. */
   shortage: { readonly errno: string; readonly untilStep: number } | undefined;
+  /** The file whose sectors the trace shows. */
+  watchedPath = '/log';
   /** How often writeback has failed, in whatever way. */
   writebackFailures = 0;
   /** Faults strike only while this is set; crashes are the world's own business. */
@@ -99,12 +103,7 @@ export class SimEnvironment {
     const index = FAULT_INDEX[fault];
     this.fired[index] = (this.fired[index] ?? 0) + 1;
     this.mix(index + 1000);
-    this.trace?.push({
-      step: this.step,
-      kind: 'fault',
-      op: 0,
-      text: text === '' ? fault : `${fault}: ${text}`,
-    });
+    this.note('fault', 0, () => (text === '' ? fault : `${fault}: ${text}`));
   }
 
   /** Whether space is short just now. */
@@ -128,7 +127,9 @@ export class SimEnvironment {
   }
 
   note(kind: TraceKind, op: number, text: () => string): void {
-    this.trace?.push({ step: this.step, kind, op, text: text() });
+    if (this.trace === undefined) return;
+    const sectors = this.disk.file(this.watchedPath)?.sectorLetters() ?? '';
+    this.trace.push({ step: this.step, kind, op, text: text(), sectors });
   }
 
   #prepare(site: FaultSite): readonly number[] {

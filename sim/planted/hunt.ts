@@ -1,9 +1,11 @@
 // Runs worlds in this process until a promise breaks, and tells how long that took. Stands in every
 // mutated copy; `planted.ts` starts it there.
 
+import { writeFile } from 'node:fs/promises';
 import { Choices } from '../choices.js';
 import { shrinkCase } from '../failure.js';
 import { worldSeed } from '../random.js';
+import { worldReport } from '../report/report.js';
 import { countWorld, emptyCounts } from '../tally.js';
 import { FAULT_NAMES } from '../faults.js';
 import { catchStrays, runWorld } from '../world.js';
@@ -24,7 +26,12 @@ export interface Hunt {
 
 const SHRINK_MS = 4000;
 
-async function hunt(seed: number, worldsMax: number, seconds: number): Promise<Hunt> {
+async function hunt(
+  seed: number,
+  worldsMax: number,
+  seconds: number,
+  report: string | undefined,
+): Promise<Hunt> {
   Error.stackTraceLimit = 0;
   catchStrays();
   const started = process.cpuUsage();
@@ -40,6 +47,7 @@ async function hunt(seed: number, worldsMax: number, seconds: number): Promise<H
     if (world.violation === undefined) continue;
     const took = elapsed();
     const found = await shrinkCase({ source, limits: {} }, SHRINK_MS);
+    if (found !== undefined && report !== undefined) await writeFile(report, worldReport(found));
     return {
       caught: true,
       worlds: index + 1,
@@ -54,7 +62,7 @@ async function hunt(seed: number, worldsMax: number, seconds: number): Promise<H
   return { caught: false, worlds: counts.worlds, seconds: elapsed(), unfired };
 }
 
-const [seed, worlds, seconds] = process.argv.slice(2).map(Number);
-const result = await hunt(seed ?? 1, worlds ?? 1e9, seconds ?? 10);
+const [seed, worlds, seconds] = process.argv.slice(2, 5).map(Number);
+const result = await hunt(seed ?? 1, worlds ?? 1e9, seconds ?? 10, process.argv[5]);
 process.stdout.write(`${JSON.stringify(result)}\n`);
 process.exit(0);

@@ -1,13 +1,14 @@
 // `npm run sim:planted`: proof that the simulator can fail. Plants each bug in a copy of its own,
 // lets the simulator hunt for it, and shows how many worlds and seconds that took.
 //
-// Options: `--third K` (0, 1, 2) runs every third bug only; `--only NAME`; `--jobs N`.
+// Options: `--third K` (0, 1, 2) runs every third bug only; `--only NAME`; `--jobs N`;
+// `--report FILE` with `--only` writes the HTML report of the shrunk case.
 
 import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve as resolvePath } from 'node:path';
 import { parseArgs } from 'node:util';
 import { COMMIT_BUGS } from './bugs-commit.js';
 import { OTHER_BUGS } from './bugs-recovery.js';
@@ -36,12 +37,13 @@ interface Outcome {
   readonly problem: string | undefined;
 }
 
-async function run(task: Task, seed: number): Promise<Outcome> {
+async function run(task: Task, seed: number, report: string | undefined): Promise<Outcome> {
   let root: string | undefined;
   try {
     root = await plant(task.mutations);
     const worlds = task.isBlind ? CANARY_WORLDS : 1e9;
     const args = [String(seed), String(worlds), String(task.isBlind ? 60 : SECONDS_MAX)];
+    if (report !== undefined) args.push(resolvePath(report));
     const text = await output(join(root, 'dist/sim/planted/hunt.js'), args);
     return { task, hunt: JSON.parse(text) as Hunt, problem: undefined };
   } catch (error) {
@@ -125,6 +127,7 @@ async function main(): Promise<number> {
       only: { type: 'string' },
       jobs: { type: 'string' },
       seed: { type: 'string' },
+      report: { type: 'string' },
     },
   });
   const seed = values.seed === undefined ? randomInt(2 ** 40) : Number(values.seed);
@@ -135,7 +138,7 @@ async function main(): Promise<number> {
   const jobs = values.jobs === undefined ? availableParallelism() : Number(values.jobs);
   const worker = async (): Promise<void> => {
     for (let task = queue.shift(); task !== undefined; task = queue.shift()) {
-      const outcome = await run(task, seed);
+      const outcome = await run(task, seed, values.report);
       outcomes.push(outcome);
       process.stdout.write(`${line(outcome)}\n`);
     }
