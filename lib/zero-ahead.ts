@@ -139,8 +139,8 @@ export class ZeroAhead {
         this.#onChange();
       }
     } catch {
-      // A full disk, a quota, a file system that cannot allocate, no memory: the appends will tell, if they
-      // meet it too. Another try comes after as much again was appended.
+      // A full disk, a quota, a file system that cannot allocate, no memory: the appends will tell,
+      // if they meet it too. Another try comes after as much again was appended.
       this.#retryAt = to;
     } finally {
       memory?.release();
