@@ -18,8 +18,8 @@ export interface Sequencer {
   reset(lastSequence: bigint | undefined): void;
 }
 
-/** What an append asks for. */
-export interface Request {
+/** An append that finds no room. */
+interface Request {
   readonly item: Item;
   /** Size of the record, in bytes. */
   readonly length: number;
@@ -104,16 +104,21 @@ export class Appender {
     if (poison !== undefined) throw poisoned(this.#options.path, poison);
   }
 
-  /** Queues a record, or lines it up. Throws `ERR_WAL_QUEUE_FULL`. */
-  append(request: Request): void {
+  /** Queues a record of `length` bytes, or lines it up. Throws `ERR_WAL_QUEUE_FULL`. */
+  append(
+    item: Item,
+    length: number,
+    sync: boolean,
+    signal: AbortSignal | undefined,
+    resolve: (position: WalPosition) => void,
+    reject: (error: Error) => void,
+  ): void {
     this.#appends++;
-    const { length } = request;
     if (this.#line.isEmpty && this.#isOpen && this.#fits(length) && this.#fileTakes(length)) {
-      const { item, sync, resolve, reject } = request;
       this.#admit(item, item, length, sync, resolve, reject);
       return;
     }
-    this.#wait(request);
+    this.#wait({ item, length, sync, signal, resolve, reject });
     this.#admitWaiting();
   }
 
@@ -128,23 +133,25 @@ export class Appender {
    * rotation, or a cut. Rejects as `swap` does.
    */
   async exchange(swap: Swap): Promise<void> {
-    while (this.#rotating !== undefined) await this.#settled();
+    while (this.#rotating !== undefined) await this.#rotating;
     let failure: unknown;
-    this.#startRotation(swap, (error) => {
+    await this.#startRotation(swap, (error) => {
       failure = error;
     });
-    await this.#settled();
     if (failure !== undefined) throw failure as Error;
   }
 
   /** Settles everything that was taken. */
   async drain(): Promise<void> {
-    if (!this.#line.isEmpty) {
+    while (!this.#line.isEmpty || this.#rotating !== undefined) {
+      if (this.#rotating !== undefined) {
+        await this.#rotating;
+        continue;
+      }
       await new Promise<void>((resolve) => {
         this.#onLineEmpty = resolve;
       });
     }
-    await this.#settled();
     await this.#pipeline.drain();
   }
 
@@ -223,7 +230,7 @@ export class Appender {
         'ERR_WAL_QUEUE_FULL',
         `${String(waitersMax)} appends to '${path}' wait already: await some before the next, ` +
           'or raise waitersMax',
-        { path, sequence: item.sequence },
+        { path, sequence: this.#options.sequencer === undefined ? item.sequence : undefined },
       );
     }
     const bytes = new Uint8Array(length);
@@ -267,7 +274,11 @@ export class Appender {
       if (!this.#fits(length)) break;
       if (!this.#fileTakes(length)) {
         const { rotation } = this.#options;
-        if (rotation !== undefined) this.#startRotation(rotation.rotate, () => undefined);
+        if (rotation !== undefined) {
+          void this.#startRotation(rotation.rotate, (error) => {
+            this.#rejectLine(error);
+          });
+        }
         break;
       }
       this.#line.remove(first);
@@ -286,20 +297,15 @@ export class Appender {
     }
   }
 
-  /** Settles when no exchange is under way. */
-  async #settled(): Promise<void> {
-    await this.#rotating;
-  }
-
-  #startRotation(swap: Swap, onError: (error: unknown) => void): void {
-    this.#rotating = this.#swap(swap).catch((error: unknown) => {
-      onError(error);
-      this.#rejectLine(error);
-    });
-    void this.#rotating.then(() => {
-      this.#rotating = undefined;
-      this.#admitWaiting();
-    });
+  /** Settles, never rejects, when the exchange is over and others may go on. */
+  #startRotation(swap: Swap, onError: (error: unknown) => void): Promise<void> {
+    this.#rotating = this.#swap(swap)
+      .catch(onError)
+      .then(() => {
+        this.#rotating = undefined;
+        this.#admitWaiting();
+      });
+    return this.#rotating;
   }
 
   async #swap(swap: Swap): Promise<void> {

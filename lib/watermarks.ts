@@ -25,6 +25,8 @@ export interface WrittenMark {
 export class Watermarks {
   readonly #trail: SequenceTrail;
   readonly #onPoint: ((sequence: bigint, offset: number) => void) | undefined;
+  /** Sequences are told only where somebody keeps an index. */
+  readonly #isTracked: boolean;
   #nextPoint = 0;
   #durableEnd: number;
   #durableSequence: bigint | undefined;
@@ -32,6 +34,7 @@ export class Watermarks {
   constructor({ position, lastSequence, onPoint }: WatermarksStart) {
     this.#trail = new SequenceTrail(lastSequence);
     this.#onPoint = onPoint;
+    this.#isTracked = onPoint !== undefined;
     this.#durableEnd = position;
     this.#durableSequence = lastSequence;
   }
@@ -53,6 +56,7 @@ export class Watermarks {
 
   /** A record was encoded at `offset`. */
   place(sequence: bigint, lastSequence: bigint, offset: number, length: number): void {
+    if (!this.#isTracked) return;
     this.#trail.push(offset + length, lastSequence);
     if (offset < this.#nextPoint) return;
     this.#nextPoint = offset + INDEX_STEP_BYTES;

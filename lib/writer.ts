@@ -44,6 +44,20 @@ export interface WriterStats extends AppenderStats, CommitCounters {
   readonly durableEnd: number;
 }
 
+/** The settlers of the promise made last: one executor for all appends, instead of a closure each. */
+const captured: {
+  resolve: (position: WalPosition) => void;
+  reject: (reason: unknown) => void;
+} = { resolve: () => undefined, reject: () => undefined };
+
+function capture(
+  resolve: (position: WalPosition) => void,
+  reject: (reason: unknown) => void,
+): void {
+  captured.resolve = resolve;
+  captured.reject = reject;
+}
+
 /**
  * Appends records to one log file. All callers of a thread share one writer.
  *
@@ -105,12 +119,16 @@ export class UringWalWriter {
    * `ERR_WAL_QUEUE_FULL`. The signal's reason, when it gave up. All as rejections.
    */
   append(entry: WalEntry, options?: AppendOptions): Promise<WalPosition> {
-    return new Promise((resolve, reject) => {
-      const sync = options?.sync ?? this.options.sync;
+    const sync = options?.sync ?? this.options.sync;
+    const promise = new Promise<WalPosition>(capture);
+    const { resolve, reject } = captured;
+    try {
       const length = this.#check(entry, options, sync);
-      const signal = options?.signal;
-      this.#appender.append({ item: entry, length, sync, signal, resolve, reject });
-    });
+      this.#appender.append(entry, length, sync, options?.signal, resolve, reject);
+    } catch (error) {
+      reject(error);
+    }
+    return promise;
   }
 
   /**
