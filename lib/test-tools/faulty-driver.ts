@@ -105,6 +105,14 @@ interface Plan {
   times: number;
 }
 
+/** What files of a driver cannot do, as on some file systems. */
+export interface FileLimits {
+  /** No reads past the page cache. */
+  readonly hidePastCache?: boolean;
+  /** No O_DIRECT, for this reason. */
+  readonly refuseDirect?: string | undefined;
+}
+
 /** Wraps a driver; see {@link FaultyDriver.next}. */
 export class FaultyDriver implements IoDriver {
   readonly name;
@@ -112,13 +120,13 @@ export class FaultyDriver implements IoDriver {
   /** What was asked of the driver, in order. */
   readonly operations: Operation[] = [];
   readonly #inner: IoDriver;
-  readonly #hidesPastCache: boolean;
+  readonly #limits: FileLimits;
+  #memoriesRefused = 0;
   #plans: Plan[] = [];
 
-  /** `hidePastCache`: as on a file system that cannot read past the page cache. */
-  constructor(inner: IoDriver, options: { readonly hidePastCache?: boolean } = {}) {
+  constructor(inner: IoDriver, limits: FileLimits = {}) {
     this.#inner = inner;
-    this.#hidesPastCache = options.hidePastCache === true;
+    this.#limits = limits;
     this.name = inner.name;
     this.fallbackReason = inner.fallbackReason;
   }
@@ -145,9 +153,15 @@ export class FaultyDriver implements IoDriver {
     return gate;
   }
 
+  /** The next so many requests for memory throw. */
+  refuseMemory(times: number): void {
+    this.#memoriesRefused = times;
+  }
+
   /** No more faults. */
   heal(): void {
     this.#plans = [];
+    this.#memoriesRefused = 0;
   }
 
   /** How many operations of these kinds there were. */
@@ -174,9 +188,15 @@ export class FaultyDriver implements IoDriver {
   }
 
   async open(path: string, options: IoOpenOptions): Promise<IoFile> {
-    const perform = (): Promise<IoFile> => this.#inner.open(path, options);
+    const refused = this.#limits.refuseDirect;
+    const direct = options.direct && refused === undefined;
+    const perform = (): Promise<IoFile> => this.#inner.open(path, { ...options, direct });
     const file = await this.run<IoFile>(operationOf('open', path, perform));
-    return new FaultyFile(this, file, this.#hidesPastCache);
+    return new FaultyFile(
+      this,
+      file,
+      options.direct ? this.#limits : { ...this.#limits, refuseDirect: undefined },
+    );
   }
 
   async lock(path: string): Promise<IoLock> {
@@ -209,6 +229,10 @@ export class FaultyDriver implements IoDriver {
   }
 
   memory(bytes: number): IoMemory {
+    if (this.#memoriesRefused > 0) {
+      this.#memoriesRefused--;
+      throw new RangeError('no memory, says the test');
+    }
     return this.#inner.memory(bytes);
   }
 
@@ -238,14 +262,15 @@ class FaultyFile implements IoFile {
   readonly #driver: FaultyDriver;
   readonly #inner: IoFile;
 
-  constructor(driver: FaultyDriver, inner: IoFile, hidesPastCache: boolean) {
+  constructor(driver: FaultyDriver, inner: IoFile, limits: FileLimits) {
     this.#driver = driver;
     this.#inner = inner;
     this.path = inner.path;
     this.created = inner.created;
-    this.direct = inner.direct;
+    const { refuseDirect } = limits;
+    this.direct = refuseDirect === undefined ? inner.direct : { refused: refuseDirect };
     this.honoursDsync = inner.honoursDsync;
-    this.pastCache = hidesPastCache ? undefined : inner.pastCache;
+    this.pastCache = limits.hidePastCache === true ? undefined : inner.pastCache;
   }
 
   write(
