@@ -1,0 +1,335 @@
+// Scripts of raw driver operations, as plain data: the same one runs on any driver, and gives a
+// list of what each operation told and the bytes that are left.
+
+import { createHash } from 'node:crypto';
+
+import fc from 'fast-check';
+
+import { IoError, type IoDriver, type IoFile, type IoMemory } from '../lib/io/driver.js';
+
+/** Sizes and positions, in bytes. */
+export type ScriptStep =
+  | {
+      readonly do: 'write';
+      readonly position: number;
+      readonly length: number;
+      readonly fill: number;
+      readonly dsync: boolean;
+    }
+  | {
+      readonly do: 'read';
+      readonly position: number;
+      readonly length: number;
+      readonly past: boolean;
+    }
+  | { readonly do: 'truncate'; readonly size: number }
+  | { readonly do: 'allocate'; readonly position: number; readonly length: number }
+  | { readonly do: 'sync' | 'size' | 'dropCache' | 'list' }
+  /** Closes the file and opens it again, in another way. */
+  | {
+      readonly do: 'reopen';
+      readonly direct: boolean;
+      readonly create: 'never' | 'if-missing' | 'exclusive';
+      readonly access: 'read' | 'write';
+    }
+  /** Takes the name away under the open file. */
+  | { readonly do: 'remove' | 'rename' }
+  /** Operations on blocks of their own, all in flight at once, and what is asked meanwhile. */
+  | { readonly do: 'together'; readonly blocks: readonly number[]; readonly reads: boolean };
+
+/** What an operation told: a count, an errno, a hash of bytes, names. */
+export type Told = string | number | readonly (string | number)[];
+
+export interface Outcome {
+  readonly told: readonly Told[];
+  /** The files that are left: name, size, hash. */
+  readonly files: readonly string[];
+}
+
+/** Which of two misuses is told first, by EBADF or EINVAL, is nobody's business. */
+const MISUSE = ['EBADF', 'EINVAL'];
+/** Bytes of the memories that a script uses. */
+const MEMORY_BYTES = 24_576;
+export const BLOCK_BYTES = 4096;
+const BLOCKS_MAX = 12;
+
+/** On a block, on a sector, or anywhere. */
+const positions = fc.oneof(
+  { weight: 3, arbitrary: fc.nat(BLOCKS_MAX).map((block) => block * BLOCK_BYTES) },
+  { weight: 3, arbitrary: fc.nat(90).map((sector) => sector * 512) },
+  { weight: 3, arbitrary: fc.nat(40_000) },
+);
+
+const lengths = fc.oneof(
+  { weight: 3, arbitrary: fc.integer({ min: 1, max: 4 }).map((block) => block * BLOCK_BYTES) },
+  { weight: 3, arbitrary: fc.integer({ min: 1, max: 20 }).map((sector) => sector * 512) },
+  { weight: 3, arbitrary: fc.nat(9000) },
+);
+
+const steps: fc.Arbitrary<ScriptStep> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record(
+      {
+        do: fc.constant('write' as const),
+        position: positions,
+        length: lengths,
+        fill: fc.integer({ min: 1, max: 255 }),
+        dsync: fc.boolean(),
+      },
+      { noNullPrototype: true },
+    ),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record(
+      {
+        do: fc.constant('read' as const),
+        position: positions,
+        length: lengths,
+        past: fc.boolean(),
+      },
+      { noNullPrototype: true },
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record(
+      { do: fc.constant('truncate' as const), size: positions },
+      { noNullPrototype: true },
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record(
+      {
+        do: fc.constant('allocate' as const),
+        position: positions,
+        length: lengths.map((n) => n + 1),
+      },
+      { noNullPrototype: true },
+    ),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record(
+      {
+        do: fc.constantFrom(
+          'sync' as const,
+          'size' as const,
+          'dropCache' as const,
+          'list' as const,
+        ),
+      },
+      { noNullPrototype: true },
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record(
+      {
+        do: fc.constant('reopen' as const),
+        direct: fc.boolean(),
+        create: fc.constantFrom('never' as const, 'if-missing' as const, 'exclusive' as const),
+        access: fc.constantFrom('write' as const, 'write' as const, 'read' as const),
+      },
+      { noNullPrototype: true },
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record(
+      { do: fc.constantFrom('remove' as const, 'rename' as const) },
+      { noNullPrototype: true },
+    ),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record(
+      {
+        do: fc.constant('together' as const),
+        blocks: fc.uniqueArray(fc.nat(BLOCKS_MAX), { minLength: 2, maxLength: 8 }),
+        reads: fc.boolean(),
+      },
+      { noNullPrototype: true },
+    ),
+  },
+);
+
+/** The same script with every number on a sector, as operations past the page cache need it. */
+export function onSectors(script: readonly ScriptStep[]): ScriptStep[] {
+  return script.map((step) => {
+    if (step.do !== 'write' && step.do !== 'read') return step;
+    const [position, length] = [step.position, step.length].map((bytes) => bytes - (bytes % 512));
+    return { ...step, position: position ?? 0, length: length ?? 0 };
+  });
+}
+
+export const scripts: fc.Arbitrary<ScriptStep[]> = fc.array(steps, { minLength: 1, maxLength: 18 });
+
+/** Sees each operation right before it is issued, and what the script told so far. */
+export type BeforeStep = (step: ScriptStep, index: number, size: number) => void;
+
+/** How a script is run. */
+export interface ScriptOptions {
+  /** The file is opened past the page cache. */
+  readonly direct: boolean;
+  /** No write begins beyond the end: it would leave a hole, which takes up space when it is filled. */
+  readonly dense?: boolean;
+  readonly before?: BeforeStep;
+}
+
+/** Runs a script in an empty directory. */
+export async function runScript(
+  driver: IoDriver,
+  directory: string,
+  script: readonly ScriptStep[],
+  options: ScriptOptions,
+): Promise<Outcome> {
+  const machine = new Machine(driver, directory);
+  await machine.open({ direct: options.direct, create: 'if-missing', access: 'write' });
+  const told: Told[] = [];
+  for (const [index, written] of script.entries()) {
+    const size = await machine.size();
+    const step = options.dense === true ? dense(written, size) : written;
+    options.before?.(step, index, size);
+    told.push(await machine.take(step));
+  }
+  return { told, files: await machine.finish() };
+}
+
+function dense(step: ScriptStep, size: number): ScriptStep {
+  if (step.do === 'write') {
+    // Growing writes begin at the end: of what they would overwrite, ext4 may take part of a page.
+    const grows = step.position + step.length > size;
+    return grows ? { ...step, position: size } : step;
+  }
+  return step.do === 'truncate' ? { ...step, size: Math.min(step.size, size) } : step;
+}
+
+type OpenWay = Pick<Extract<ScriptStep, { do: 'reopen' }>, 'direct' | 'create' | 'access'>;
+
+class Machine {
+  readonly #driver: IoDriver;
+  readonly #directory: string;
+  readonly #memory: IoMemory;
+  #file: IoFile | undefined;
+  #isReadOnly = false;
+
+  constructor(driver: IoDriver, directory: string) {
+    this.#driver = driver;
+    this.#directory = directory;
+    this.#memory = driver.memory(MEMORY_BYTES);
+  }
+
+  async open(way: OpenWay): Promise<Told> {
+    await this.#file?.close();
+    this.#file = undefined;
+    this.#isReadOnly = way.access === 'read';
+    return told(async () => {
+      const path = `${this.#directory}/log`;
+      this.#file = await this.#driver.open(path, { ...way, mode: 0o600 });
+      return String(this.#file.created);
+    });
+  }
+
+  async size(): Promise<number> {
+    return (await this.#file?.size()) ?? 0;
+  }
+
+  async take(step: ScriptStep): Promise<Told> {
+    if (step.do === 'reopen') return this.open(step);
+    if (step.do === 'list') return told(() => this.#driver.list(this.#directory));
+    const from = `${this.#directory}/log`;
+    if (step.do === 'remove') return done(this.#driver.remove(from));
+    if (step.do === 'rename') return done(this.#driver.rename(from, `${from}.away`));
+    const file = this.#file;
+    if (file === undefined) return 'no file';
+    switch (step.do) {
+      case 'write':
+        this.#memory.bytes.fill(step.fill, 0, step.length);
+        return told(() =>
+          file.write(this.#memory, 0, step.length, step.position, { dsync: step.dsync }),
+        );
+      case 'read':
+        return told(() => this.#read(file, step.position, step.length, step.past));
+      case 'truncate':
+        return done(file.truncate(step.size));
+      case 'allocate':
+        // Where there is nothing to allocate, not every driver asks the kernel.
+        if (this.#isReadOnly) return 'not asked';
+        return done(file.allocate(step.position, step.length));
+      case 'sync':
+        return done(file.sync());
+      case 'size':
+        return told(() => file.size());
+      case 'dropCache':
+        return done(file.dropCache());
+      case 'together':
+        return this.#together(file, step.blocks, step.reads);
+    }
+  }
+
+  async finish(): Promise<string[]> {
+    await this.#file?.close();
+    const files: string[] = [];
+    for (const name of await this.#driver.list(this.#directory)) {
+      const way = { access: 'read', create: 'never', direct: false, mode: 0o600 } as const;
+      const file = await this.#driver.open(`${this.#directory}/${name}`, way);
+      const size = await file.size();
+      const memory = this.#driver.memory(size + 1);
+      let filled = 0;
+      while (filled < size) filled += await file.read(memory, filled, size - filled, filled);
+      files.push(`${name} ${String(size)} ${hashOf(memory.bytes.subarray(0, size))}`);
+      memory.release();
+      await file.close();
+    }
+    this.#memory.release();
+    return files;
+  }
+
+  async #read(file: IoFile, position: number, length: number, past: boolean): Promise<Told> {
+    const memory = this.#driver.memory(Math.max(1, length));
+    try {
+      const count = await file.read(memory, 0, length, position, { pastCache: past });
+      return [count, hashOf(memory.bytes.subarray(0, count))];
+    } finally {
+      memory.release();
+    }
+  }
+
+  /** Whole blocks, so that direct and buffered are alike; nothing of it overlaps. */
+  async #together(file: IoFile, blocks: readonly number[], reads: boolean): Promise<Told> {
+    const memory = this.#driver.memory(blocks.length * BLOCK_BYTES);
+    const issued: Promise<Told>[] = blocks.map((block, index) => {
+      const start = index * BLOCK_BYTES;
+      const isRead = reads && index % 3 === 0;
+      if (isRead) return told(() => this.#read(file, block * BLOCK_BYTES, BLOCK_BYTES, false));
+      memory.bytes.fill(1 + block, start, start + BLOCK_BYTES);
+      return told(() => file.write(memory, start, BLOCK_BYTES, block * BLOCK_BYTES));
+    });
+    // A read at the end of a file that others are growing may see any of its sizes.
+    const results = await Promise.all([...issued, done(file.sync())]);
+    memory.release();
+    return results.map((result) => (Array.isArray(result) ? 'read' : String(result)));
+  }
+}
+
+/** What a call told: its value, or the name of its errno. */
+async function told(call: () => Promise<Told>): Promise<Told> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!(error instanceof IoError)) throw error;
+    return MISUSE.includes(error.code) ? 'misuse' : error.code;
+  }
+}
+
+/** The same of a call that has no value. */
+function done(promise: Promise<void>): Promise<Told> {
+  return told(() => promise.then(() => 'done'));
+}
+
+function hashOf(bytes: Uint8Array): string {
+  return createHash('sha1').update(bytes).digest('hex').slice(0, 12);
+}
