@@ -37,7 +37,16 @@ export const LAYERS = [
   {
     name: 'writer, reader, recovery',
     modules: [
-      ...['appender', 'close', 'commit', 'commit-types', 'open', 'options', 'writer'],
+      ...[
+        'append-many',
+        'appender',
+        'close',
+        'commit',
+        'commit-types',
+        'open',
+        'options',
+        'writer',
+      ],
       ...['quarantine', 'reader', 'recovery'],
       ...['manifest', 'segment-scan'],
     ],

@@ -19,7 +19,7 @@ export { Wal } from './wal.js';
 export type { TruncateResult, WalAppendOptions, WalLogPosition } from './wal.js';
 export type { WalStats } from './wal-stats.js';
 export type { WalBatchEntry } from './wal-item.js';
-export type { WalPositions } from './wal-many.js';
+export type { WalPositions } from './append-many.js';
 export type {
   RecoveryProgress,
   ResolvedWalOptions,

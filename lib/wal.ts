@@ -13,8 +13,8 @@ import type { WalFiles } from './wal-files.js';
 import { LogFollowers } from './wal-followers.js';
 import type { WalBatchEntry, WalItem } from './wal-item.js';
 import { SEQUENCE_MAX, batchItem, entryItem, itemBytes, toBound } from './wal-item.js';
-import type { WalPositions } from './wal-many.js';
-import { appendAll } from './wal-many.js';
+import type { WalPositions } from './append-many.js';
+import { appendAll } from './append-many.js';
 import type { ResolvedWalOptions, WalOptions } from './wal-options.js';
 import { recordBytesMax } from './wal-options.js';
 import type { OpenedWal } from './wal-open.js';
@@ -337,7 +337,7 @@ export class Wal {
     signal?.throwIfAborted();
     this.#checkOpen();
     if (!sync) this.#syncLater();
-    this.#appender.append({ item, length, sync, signal, resolve, reject });
+    this.#appender.append(item, length, sync, signal, resolve, reject);
   }
 
   #checkOpen(): void {

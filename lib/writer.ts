@@ -6,6 +6,8 @@
 // write-fully.ts) → the driver writes (and syncs) → the watermark moves, the promise resolves.
 
 import type { WalPosition } from './ack-queue.js';
+import type { WalPositions } from './append-many.js';
+import { appendAll } from './append-many.js';
 import type { AppenderStats } from './appender.js';
 import { Appender } from './appender.js';
 import { runAll, sealFile } from './close.js';
@@ -129,6 +131,22 @@ export class UringWalWriter {
       reject(error);
     }
     return promise;
+  }
+
+  /**
+   * Appends many entries, each a record of its own, under one promise. When one fails, the promise
+   * rejects with the first failure once all have settled: entries before it are in the log.
+   *
+   * @throws TypeError when `entries` is no array; otherwise as {@link UringWalWriter.append}.
+   */
+  appendMany(entries: readonly WalEntry[], options?: AppendOptions): Promise<WalPositions> {
+    if (!Array.isArray(entries)) return Promise.reject(new TypeError('entries must be an array'));
+    const sync = options?.sync ?? this.options.sync;
+    return appendAll(entries.length, (index, resolve, reject) => {
+      const entry: unknown = entries[index];
+      const length = this.#check(entry, options, sync);
+      this.#appender.append(entry as WalEntry, length, sync, options?.signal, resolve, reject);
+    });
   }
 
   /**
