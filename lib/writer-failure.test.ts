@@ -40,7 +40,10 @@ interface Stage {
 async function stage(driver: DriverName, options: UringWalOptions = {}): Promise<Stage> {
   const path = freshLog();
   const faults = new FaultyDriver(newDriver(driver));
-  onTestFinished(() => faults.close());
+  onTestFinished(async () => {
+    await faults.close();
+    expect(faults.violations).toEqual([]);
+  });
   const writer = await UringWalWriter.open(path, {
     preallocateBytes: 0,
     ...options,
@@ -525,6 +528,29 @@ forEachDriver((driver) => {
       await here.writer.flush();
       expect(here.faults.count('sync')).toBe(2);
       await expectGoesOn(here, samplePuts(2));
+    });
+  });
+
+  describe('operations in flight', () => {
+    test.each([
+      { batchSize: 512, directIo: true },
+      { batchSize: 4096, directIo: true },
+      { batchSize: 10_000, directIo: true, preallocateBytes: 64 * 1024 },
+      { batchSize: 512, directIo: false, preallocateBytes: 64 * 1024 },
+    ])('share no block, and their bytes stay as they are: %o', async (options) => {
+      const here = await stage(driver, options);
+      const records: PlainRecord[] = [];
+      for (let round = 0; round < 40; round++) {
+        const sizes = [700, 29, 4096, 1500, 8192, 60, 3000, 20_000].map((size) => size + round);
+        const batch = sizes.map((size, index) => putOfSize(round * 8 + index + 1, size));
+        const appends = append(here.writer, batch, round % 3 === 0);
+        // Half of the rounds go on before they are done.
+        if (round % 2 === 0) await Promise.all(appends);
+        else await appends[0];
+        records.push(...batch);
+      }
+      await here.writer.flush();
+      await expectGoesOn(here, records);
     });
   });
 

@@ -9,7 +9,7 @@ import type {
   IoOpenOptions,
   IoWriteOptions,
 } from '../io/driver.js';
-import { IoError } from '../io/driver.js';
+import { IoError, MEMORY_ALIGNMENT } from '../io/driver.js';
 
 /** Operations that a test can interfere with. */
 export type OperationKind =
@@ -119,6 +119,8 @@ export class FaultyDriver implements IoDriver {
   readonly fallbackReason;
   /** What was asked of the driver, in order. */
   readonly operations: Operation[] = [];
+  /** What broke an invariant of operations in flight; a test expects none. */
+  readonly violations: string[] = [];
   readonly #inner: IoDriver;
   readonly #limits: FileLimits;
   #memoriesRefused = 0;
@@ -261,10 +263,12 @@ class FaultyFile implements IoFile {
   readonly pastCache;
   readonly #driver: FaultyDriver;
   readonly #inner: IoFile;
+  readonly #flights: Flights;
 
   constructor(driver: FaultyDriver, inner: IoFile, limits: FileLimits) {
     this.#driver = driver;
     this.#inner = inner;
+    this.#flights = new Flights(driver.violations);
     this.path = inner.path;
     this.created = inner.created;
     const { refuseDirect } = limits;
@@ -283,7 +287,11 @@ class FaultyFile implements IoFile {
     const perform = (bytes = length): Promise<number> =>
       this.#inner.write(memory, start, bytes, position, options);
     const dsync = options?.dsync === true;
-    return this.#run('write', perform, { position, length, dsync });
+    const bytes = memory.bytes.subarray(start, start + length);
+    const span = { position, length };
+    return this.#flights.watch(span, bytes, () =>
+      this.#run('write', perform, { position, length, dsync }),
+    );
   }
 
   read(
@@ -309,7 +317,8 @@ class FaultyFile implements IoFile {
 
   allocate(position: number, length: number): Promise<void> {
     const perform = (): Promise<void> => this.#inner.allocate(position, length);
-    return this.#run('allocate', perform, { position, length });
+    const span = { position, length };
+    return this.#flights.watch(span, undefined, () => this.#run('allocate', perform, span));
   }
 
   size(): Promise<number> {
@@ -331,6 +340,53 @@ class FaultyFile implements IoFile {
   ): Promise<T> {
     return this.#driver.run(operationOf(kind, this.path, perform, facts));
   }
+}
+
+interface Span {
+  readonly position: number;
+  readonly length: number;
+}
+
+/**
+ * Sees that no two operations in flight touch one block, and that what is handed to the kernel stays
+ * as it is until the kernel is done with it.
+ */
+class Flights {
+  readonly #violations: string[];
+  readonly #spans = new Set<Span>();
+
+  constructor(violations: string[]) {
+    this.#violations = violations;
+  }
+
+  async watch<T>(span: Span, bytes: Uint8Array | undefined, run: () => Promise<T>): Promise<T> {
+    for (const other of this.#spans) {
+      if (sharesBlock(span, other)) {
+        this.#violations.push(`in flight together: ${wordsOf(other)} and ${wordsOf(span)}`);
+      }
+    }
+    const before = bytes && Buffer.from(bytes);
+    this.#spans.add(span);
+    try {
+      return await run();
+    } finally {
+      this.#spans.delete(span);
+      if (bytes !== undefined && before?.equals(bytes) === false) {
+        this.#violations.push(`changed in flight: ${wordsOf(span)}`);
+      }
+    }
+  }
+}
+
+function sharesBlock(one: Span, other: Span): boolean {
+  const firstOf = ({ position }: Span): number => Math.floor(position / MEMORY_ALIGNMENT);
+  const endOf = ({ position, length }: Span): number =>
+    Math.ceil((position + length) / MEMORY_ALIGNMENT);
+  return firstOf(one) < endOf(other) && firstOf(other) < endOf(one);
+}
+
+function wordsOf({ position, length }: Span): string {
+  return `${String(position)} to ${String(position + length)}`;
 }
 
 function operationOf(
