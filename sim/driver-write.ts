@@ -5,7 +5,7 @@ import { IoError } from '../lib/io/driver.js';
 import { LANE } from './choices.js';
 import type { SimInode } from './disk-file.js';
 import type { SimEnvironment } from './environment.js';
-import { SECTOR_BYTES } from './profile.js';
+import { BLOCK_BYTES, SECTOR_BYTES } from './profile.js';
 
 /** How a write ends, and how many of its bytes land. */
 export type WriteFate =
@@ -87,7 +87,8 @@ function dsyncFate(environment: SimEnvironment, request: WriteRequest): WriteFat
 /** Part of the write fits; how much is told by a short count, why not all only by the next. */
 function shortOfSpace(environment: SimEnvironment, request: WriteRequest, size: number): WriteFate {
   const fits = Math.max(0, Math.min(request.length, size - request.position));
-  const landed = Math.max(fits - (fits % SECTOR_BYTES), partOf(environment, request, 0));
+  // What was there already is sure to land only up to its last whole page.
+  const landed = Math.max(fits - (fits % BLOCK_BYTES), partOf(environment, request, 0));
   if (landed > 0) return { kind: 'written', landed };
   return failed(environment, environment.shortage?.errno ?? 'ENOSPC', request, 0);
 }

@@ -157,7 +157,6 @@ function directTests(current: CurrentWorld): void {
     const file = await open(world, 'log', { direct: true });
     const block = directBlock(file);
     if (block === undefined) context.skip('O_DIRECT is refused here');
-    if (!file.honoursDsync) context.skip('a file system that may take misaligned O_DIRECT');
     const memory = world.driver.memory(4 * MEMORY_ALIGNMENT);
     const unit = block ?? MEMORY_ALIGNMENT;
     expect(await file.write(memory, 0, 2 * unit, 0)).toBe(2 * unit);

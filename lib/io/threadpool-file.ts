@@ -71,6 +71,7 @@ export class ThreadpoolFile implements IoFile {
     options?: IoWriteOptions,
   ): Promise<number> {
     const span = checkedSpan(memory, start, length, position);
+    if (this.#mainFd === this.#pastFd && !this.#isAligned(span)) return this.#misaligned('write');
     return this.#track('write', memory, () =>
       options?.dsync === true ? this.#writeDsync(span) : this.#write(this.#mainFd, span, 'plain'),
     );
@@ -89,11 +90,24 @@ export class ThreadpoolFile implements IoFile {
       const detail = 'no reads past the page cache on this file system';
       return Promise.reject(new IoError('EINVAL', 'read', this.path, { detail }));
     }
+    if (fd === this.#pastFd && !this.#isAligned(span)) return this.#misaligned('read');
     return this.#track('read', memory, () =>
       call<number>('read', this.path, (done) => {
         fs.read(fd, span.memory.bytes, start, length, position, done);
       }),
     );
+  }
+
+  /** The kernel does not always notice, for example at the end of the file. */
+  #isAligned({ start, length, position }: Span): boolean {
+    const unit = this.pastCache?.unit ?? 1;
+    return start % unit === 0 && length % unit === 0 && position % unit === 0;
+  }
+
+  #misaligned(syscall: string): Promise<number> {
+    const detail = `past the page cache, all must be multiples of ${String(this.pastCache?.unit)}`;
+    const writeHalf = syscall === 'write';
+    return Promise.reject(new IoError('EINVAL', syscall, this.path, { detail, writeHalf }));
   }
 
   sync(): Promise<void> {
