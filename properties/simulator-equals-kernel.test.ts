@@ -80,7 +80,9 @@ for (const name of KERNEL_DRIVERS) {
       withKernel(name, undefined, async (driver, directory) => {
         const limit = sectors * SECTOR_BYTES;
         const script = onSectors(one.script).filter((step) => staysWithin(step, limit));
-        const before: BeforeStep = () => limitFileSize(limit);
+        const before: BeforeStep = (_step, index) => {
+          if (index === 0) limitFileSize(limit);
+        };
         let kernel: Outcome;
         try {
           kernel = await runScript(driver, directory, script, { direct: one.direct, before });
