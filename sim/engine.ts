@@ -57,16 +57,19 @@ const CRASH_STEPS_MAX = 255;
 const OPEN_CRASH_STEPS_MAX = 24;
 /** No crash, a power cut, a kill. */
 const KIND_WEIGHTS = [1, 8, 4];
-const TRIGGER_WEIGHTS = [2, 8, 2, 1];
-const OPEN_TRIGGER_WEIGHTS = [2, 12, 0, 0];
+const TRIGGER_WEIGHTS = [2, 8, 2, 1, 5];
+const OPEN_TRIGGER_WEIGHTS = [2, 12, 0, 0, 0];
+/** Right after a fault is where a crash hurts most. */
+const FAULT_CRASH_STEPS_MAX = 63;
 
-type CrashTrigger = 'idle' | 'steps' | 'truncate' | 'closing';
-const TRIGGERS: readonly CrashTrigger[] = ['idle', 'steps', 'truncate', 'closing'];
+type CrashTrigger = 'idle' | 'steps' | 'truncate' | 'closing' | 'fault';
+const TRIGGERS: readonly CrashTrigger[] = ['idle', 'steps', 'truncate', 'closing', 'fault'];
 
 interface CrashPlan {
   readonly kind: CrashKind;
   readonly trigger: CrashTrigger;
   readonly atStep: number;
+  readonly steps: number;
 }
 
 export class Engine {
@@ -212,11 +215,12 @@ export class Engine {
     const again = this.#openCrashes > 0;
     const weights = again ? OPEN_TRIGGER_WEIGHTS : TRIGGER_WEIGHTS;
     const trigger = TRIGGERS[choices.weighted(LANE.crash, weights)] ?? 'idle';
-    const range = again ? OPEN_CRASH_STEPS_MAX : CRASH_STEPS_MAX;
+    const usual = trigger === 'fault' ? FAULT_CRASH_STEPS_MAX : CRASH_STEPS_MAX;
+    const range = again ? OPEN_CRASH_STEPS_MAX : usual;
     const isLate = this.#options.crashesLate && !again;
     const drawn = isLate ? choices.below(LANE.crash, 2 * range) : choices.small(LANE.crash, range);
     const steps = trigger === 'idle' ? 0 : drawn;
-    return { kind: kind === 1 ? 'power-cut' : 'kill', trigger, atStep: step + steps };
+    return { kind: kind === 1 ? 'power-cut' : 'kill', trigger, atStep: step + steps, steps };
   }
 
   #isCrashDue(): boolean {
@@ -229,6 +233,10 @@ export class Engine {
         return this.#environment.step >= plan.atStep;
       case 'truncate':
         return this.#environment.step >= plan.atStep && this.#isTruncating();
+      case 'fault': {
+        const { lastFaultStep, step } = this.#environment;
+        return lastFaultStep > this.#lifeStart && step >= lastFaultStep + plan.steps;
+      }
       case 'closing':
         return this.#scenario.mood() === 'closing' && this.#environment.step >= plan.atStep;
     }
@@ -260,6 +268,8 @@ export class Engine {
   #nextLife(): boolean {
     this.#life += 1;
     if (this.#life >= this.#options.lives) return false;
+    // A process that ended by itself lets go of what it held, as one that was killed does.
+    if (!this.#driver.dead) this.#driver.kill();
     const { fileSystem, disk } = this.#environment;
     this.#driver = new SimDriver(this.#environment);
     // Without a way past the cache nobody could tell a stale clean page; recovery says so, and the

@@ -60,6 +60,8 @@ export class SimEnvironment {
   shortage: { readonly errno: string; readonly untilStep: number } | undefined;
   /** The file whose sectors the trace shows. */
   watchedPath = '/log';
+  /** When the last fault of an operation struck. */
+  lastFaultStep = -1;
   /** How often writeback has failed, in whatever way. */
   writebackFailures = 0;
   /** Faults strike only while this is set; crashes are the world's own business. */
@@ -103,6 +105,7 @@ export class SimEnvironment {
     const index = FAULT_INDEX[fault];
     this.fired[index] = (this.fired[index] ?? 0) + 1;
     this.mix(index + 1000);
+    if (FAULTS[fault].weight > 0 && fault !== 'slow-completion') this.lastFaultStep = this.step;
     this.note('fault', 0, () => (text === '' ? fault : `${fault}: ${text}`));
   }
 

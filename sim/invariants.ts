@@ -21,6 +21,11 @@ export const INVARIANTS = {
 
 export type InvariantName = keyof typeof INVARIANTS;
 
+/** What a broken promise says, in a sentence. */
+export function promiseOf(name: Violation['invariant']): string {
+  return name === 'user-check' ? 'what the application itself checks' : INVARIANTS[name];
+}
+
 export const INVARIANT_NAMES = Object.keys(INVARIANTS) as InvariantName[];
 
 /** Index of each invariant in a list of counts. */
@@ -30,7 +35,8 @@ export const INVARIANT_INDEX = Object.fromEntries(
 
 /** A broken promise: which, and what was expected and found, in a sentence. */
 export interface Violation {
-  readonly invariant: InvariantName;
+  /** `user-check`: a check of the application whose workload ran. */
+  readonly invariant: InvariantName | 'user-check';
   readonly message: string;
 }
 
@@ -41,6 +47,11 @@ export interface Violation {
 export class Checks {
   readonly counts: number[] = INVARIANT_NAMES.map(() => 0);
   violation: Violation | undefined;
+
+  /** A check of the application failed. */
+  fail(message: string): void {
+    this.violation ??= { invariant: 'user-check', message };
+  }
 
   that(holds: boolean, invariant: InvariantName, message: () => string): void {
     const index = INVARIANT_INDEX[invariant];

@@ -19,8 +19,10 @@ export interface ShrinkBudget {
 }
 
 const RUNS_MAX = 3000;
-/** Chunks up to this size are tried at every place. */
-const FINE_CHUNK_MAX = 8;
+/** An action takes a handful of choices, seldom a power of two: these are tried at every place. */
+const FINE_CHUNKS = [12, 9, 8, 7, 6, 5, 4, 3, 2];
+/** Lanes longer than this are too long for that. */
+const FINE_LENGTH_MAX = 120;
 
 export interface Shrunk {
   readonly lists: number[][];
@@ -47,11 +49,13 @@ export async function shrink(
   let before: number;
   do {
     before = shrinker.size();
-    for (let lane = 0; lane < shrinker.best.length; lane++) {
-      await shrinker.deleteChunks(lane);
+    const lanes = shrinker.best.map((_list, lane) => lane);
+    for (const lane of lanes) {
       await shrinker.zeroChunks(lane);
+      await shrinker.deleteChunks(lane, 'coarse');
     }
-    for (let lane = 0; lane < shrinker.best.length; lane++) await shrinker.lowerValues(lane);
+    for (const lane of lanes) await shrinker.deleteChunks(lane, 'fine');
+    for (const lane of lanes) await shrinker.lowerValues(lane);
   } while (shrinker.size() < before && !shrinker.isSpent());
   return { lists: shrinker.best, runs: shrinker.runs };
 }
@@ -88,9 +92,11 @@ class Shrinker {
     return size;
   }
 
-  async deleteChunks(lane: number): Promise<void> {
-    for (const chunk of chunkSizes(this.#list(lane).length)) {
-      const stride = chunk <= FINE_CHUNK_MAX ? 1 : chunk;
+  async deleteChunks(lane: number, grain: 'coarse' | 'fine'): Promise<void> {
+    const { length } = this.#list(lane);
+    if (grain === 'fine' && length > FINE_LENGTH_MAX) return;
+    for (const chunk of grain === 'coarse' ? halves(length) : FINE_CHUNKS) {
+      const stride = grain === 'coarse' ? chunk : 1;
       for (let end = this.#list(lane).length; end > 0; end -= stride) {
         const list = this.#list(lane);
         const start = Math.max(0, Math.min(end, list.length) - chunk);
@@ -101,7 +107,7 @@ class Shrinker {
   }
 
   async zeroChunks(lane: number): Promise<void> {
-    for (let chunk = halfOf(this.#list(lane).length); chunk >= 1; chunk = Math.floor(chunk / 2)) {
+    for (const chunk of halves(this.#list(lane).length)) {
       for (let start = 0; start < this.#list(lane).length; start += chunk) {
         const list = this.#list(lane);
         if (list.slice(start, start + chunk).every((value) => value === 0)) continue;
@@ -161,15 +167,9 @@ function shorter(drawn: number[], asked: number[]): number[] {
   return drawn.length <= asked.length ? drawn : asked;
 }
 
-/** Halves, then every small size: an action takes a handful of choices, seldom a power of two. */
-function chunkSizes(length: number): number[] {
+/** All of it, a half, a quarter, … one. */
+function halves(length: number): number[] {
   const sizes: number[] = [];
-  for (let size = halfOf(length); size > FINE_CHUNK_MAX; size = Math.floor(size / 2))
-    sizes.push(size);
-  for (let size = Math.min(FINE_CHUNK_MAX, length); size >= 1; size--) sizes.push(size);
-  return sizes;
-}
-
-function halfOf(length: number): number {
-  return Math.max(1, Math.ceil(length / 2));
+  for (let size = length; size > 1; size = Math.ceil(size / 2)) sizes.push(size);
+  return [...sizes, 1];
 }

@@ -2,7 +2,7 @@
 
 import type { TraceEvent } from './environment.js';
 import type { Violation } from './invariants.js';
-import { INVARIANTS } from './invariants.js';
+import { promiseOf } from './invariants.js';
 
 /** Faults that are part of every schedule and tell nothing by themselves. */
 const QUIET_FAULTS = ['reordered', 'flush-mid-batch', 'close-mid-batch', 'power-cut', 'kill'];
@@ -21,7 +21,7 @@ export function traceLines(trace: readonly TraceEvent[]): string[] {
 }
 
 export function describeViolation(violation: Violation): string {
-  return `${violation.invariant}: ${violation.message}\n  (${INVARIANTS[violation.invariant]})`;
+  return `${violation.invariant}: ${violation.message}\n  (${promiseOf(violation.invariant)})`;
 }
 
 function isStep({ kind, text }: TraceEvent): boolean {

@@ -2,7 +2,7 @@
 // callers are up to, and then everything that happens.
 
 import { type Choices, LANE } from './choices.js';
-import { Engine, type EngineResult } from './engine.js';
+import { Engine, type EngineOptions, type EngineResult, type Scenario } from './engine.js';
 import { SimEnvironment, type TraceEvent } from './environment.js';
 import { FAULTS, FAULT_NAMES, type FaultName } from './faults.js';
 import { PROFILES, type Profile } from './profile.js';
@@ -60,6 +60,23 @@ export async function runWorld(
   limits: WorldLimits = {},
   options: { readonly traced?: boolean } = {},
 ): Promise<WorldResult> {
+  const environment = drawEnvironment(choices, limits, options);
+  const workload = drawWorkload(choices);
+  const isPatient = workload.huge && choices.chance(LANE.config, 160);
+  const scenario = new WriterScenario(environment, workload);
+  return runScenario(environment, scenario, {
+    ...drawEngine(choices),
+    ...(isPatient ? { eagerness: 0 } : {}),
+    crashesLate: workload.huge,
+  });
+}
+
+/** Draws what the file system is like, and which faults exist. */
+export function drawEnvironment(
+  choices: Choices,
+  limits: WorldLimits,
+  options: { readonly traced?: boolean },
+): SimEnvironment {
   const profile = limits.profile ?? drawProfile(choices);
   const enabled = drawFaults(choices, profile, limits.faults);
   const fileSystem = {
@@ -68,19 +85,24 @@ export async function runWorld(
     honoursDsync: !choices.chance(LANE.config, 64),
   };
   const environment = new SimEnvironment(choices, fileSystem, enabled, options);
-  const draw = (list: readonly number[]): number =>
-    list[choices.below(LANE.config, list.length)] ?? 0;
-  environment.writebackEagerness = draw(WRITEBACK_EAGERNESS);
+  environment.writebackEagerness = pick(choices, WRITEBACK_EAGERNESS);
+  return environment;
+}
+
+/** Draws how many processes there are, and how they are scheduled. */
+export function drawEngine(choices: Choices): EngineOptions {
   const lives = LIVES[choices.weighted(LANE.config, LIVES_WEIGHTS)] ?? 2;
-  const workload = drawWorkload(choices);
-  const scenario = new WriterScenario(environment, workload);
-  const engine = new Engine(environment, scenario, {
-    lives,
-    eagerness: workload.huge && choices.chance(LANE.config, 160) ? 0 : draw(EAGERNESS),
-    crashesLate: workload.huge,
-  });
+  return { lives, eagerness: pick(choices, EAGERNESS), crashesLate: false };
+}
+
+/** Runs a scenario in an environment to its end. */
+export async function runScenario(
+  environment: SimEnvironment,
+  scenario: Scenario,
+  options: EngineOptions,
+): Promise<WorldResult> {
   active = environment;
-  const result = await engine.run();
+  const result = await new Engine(environment, scenario, options).run();
   active = undefined;
   return {
     ...result,
@@ -88,9 +110,13 @@ export async function runWorld(
     steps: environment.step,
     fired: environment.fired,
     checked: environment.checks.counts,
-    profile,
+    profile: environment.fileSystem.profile,
     trace: environment.trace,
   };
+}
+
+function pick(choices: Choices, list: readonly number[]): number {
+  return list[choices.below(LANE.config, list.length)] ?? 0;
 }
 
 function drawWorkload(choices: Choices): Workload {

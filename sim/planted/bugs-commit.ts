@@ -13,29 +13,29 @@ export const COMMIT_BUGS: readonly Mutation[] = [
     'ack-before-sync',
     'a durable append resolves when it is written',
     COMMIT,
-    'if (this.#settlement.settle(writtenEnd, this.#durableEnd))',
+    'if (this.#settlement.settle(writtenEnd, this.durableEnd))',
     'if (this.#settlement.settle(writtenEnd, writtenEnd))',
   ),
   planted(
     'sync-counts-what-came-later',
     'a sync is taken to cover what was written while it ran',
     COMMIT,
-    'this.#durableEnd = writtenEnd;',
-    'this.#durableEnd = this.#lane.writtenEnd;',
+    'this.#marks.onSynced(mark);',
+    'this.#marks.onSynced({ ...mark, end: this.#lane.writtenEnd });',
   ),
   planted(
     'sync-overtakes-write',
     'a sync is taken to cover writes still in flight',
     COMMIT,
-    'const { writtenEnd } = this.#lane;\n    const zerosWritten',
-    'const writtenEnd = this.#lane.end;\n    const zerosWritten',
+    'const mark = { end: this.#lane.writtenEnd,',
+    'const mark = { end: this.#lane.end,',
   ),
   planted(
     'sync-error-retried',
     'a failed sync is tried again, and the second one lies',
     COMMIT,
-    'await this.#file.sync();\n      if (writtenEnd',
-    'await this.#file.sync().catch(() => this.#file.sync());\n      if (writtenEnd',
+    'await this.#file.sync();\n      this.#marks',
+    'await this.#file.sync().catch(() => this.#file.sync());\n      this.#marks',
   ),
   planted(
     'sync-error-forgotten',
@@ -49,7 +49,7 @@ export const COMMIT_BUGS: readonly Mutation[] = [
     'a failed sync counts as done',
     COMMIT,
     'this.#poison(failure.syncFailed(this.#file.path, error));\n    }\n    this.#isSyncing',
-    'void error;\n      this.#durableEnd = writtenEnd;\n    }\n    this.#isSyncing',
+    'void error;\n      this.#marks.onSynced(mark);\n    }\n    this.#isSyncing',
   ),
   {
     name: 'dsync-over-unsynced-bytes',
@@ -57,11 +57,11 @@ export const COMMIT_BUGS: readonly Mutation[] = [
     edits: [
       {
         file: COMMIT,
-        find: ' && this.#durableEnd === this.#lane.writtenEnd;',
+        find: ' && this.durableEnd === this.#lane.writtenEnd;',
         replace: ';',
       },
       {
-        file: COMMIT,
+        file: 'lib/watermarks.ts',
         find: 'if (!batch.job.dsync || this.#durableEnd !== batch.start) return;',
         replace: 'if (!batch.job.dsync) return;',
       },
@@ -204,7 +204,7 @@ export const COMMIT_BUGS: readonly Mutation[] = [
     'acknowledged-records-cut',
     'the cut after a failed write forgets what was acknowledged before',
     SETTLEMENT,
-    'this.#wholeEnd = Math.max(this.#wholeEnd, offset + length);',
+    'this.#wholeEnd = tally.end;',
     '',
   ),
   planted(

@@ -4,7 +4,6 @@ import { type Mutation, planted } from './mutation.js';
 
 const RECOVERY = 'lib/recovery.ts';
 const TAIL = 'lib/tail.ts';
-const WINDOW = 'lib/window.ts';
 const APPENDER = 'lib/appender.ts';
 const WRITER = 'lib/writer.ts';
 
@@ -110,10 +109,10 @@ const RECOVERY_BUGS: readonly Mutation[] = [
   ),
   planted(
     'short-read-is-the-end',
-    'a short read is taken for the end of the file',
-    WINDOW,
-    'this.filled = reached;\n      }',
-    'this.filled = reached;\n        if (count < length) break;\n      }',
+    'the end of what a short read gave is taken for the end of the file',
+    'lib/scan.ts',
+    'if (offset + wanted > size) return',
+    'if (offset + wanted > window.position + window.filled) return',
   ),
   planted(
     'crc-over-the-wrong-bytes',

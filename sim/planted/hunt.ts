@@ -24,7 +24,7 @@ export interface Hunt {
   readonly unfired: readonly string[];
 }
 
-const SHRINK_MS = 4000;
+const SHRINK_MS = 8000;
 
 async function hunt(
   seed: number,

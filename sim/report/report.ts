@@ -3,7 +3,7 @@
 import type { TraceEvent } from '../environment.js';
 import type { ShrunkCase } from '../failure.js';
 import { FAULTS, FAULT_NAMES } from '../faults.js';
-import { INVARIANTS, INVARIANT_NAMES, type Violation } from '../invariants.js';
+import { INVARIANTS, INVARIANT_NAMES, type Violation, promiseOf } from '../invariants.js';
 import { storyOf } from '../story.js';
 import { grouped } from '../table.js';
 import { type Counts, isExpected } from '../tally.js';
@@ -50,7 +50,7 @@ function world(view: WorldView): string {
       ? '<p class="held">All promises held.</p>'
       : `<div class="broken"><h2>Broken: ${violation.invariant}</h2>` +
         `<p class="what">${escapeHtml(violation.message)}</p>` +
-        `<p>The promise: ${escapeHtml(INVARIANTS[violation.invariant])}.</p></div>`;
+        `<p>The promise: ${escapeHtml(promiseOf(violation.invariant))}.</p></div>`;
   const steps = storyOf(view.trace).map((step) => `<li>${escapeHtml(step)}</li>`);
   const recovery = view.trace
     .filter(({ kind }) => kind === 'verdict')

@@ -1,0 +1,158 @@
+// `uring-wal/sim`: crash-test what you build on the log. Your workload runs over a simulated disk,
+// through crashes and faults, in thousands of small worlds; a failure is shrunk to a few steps and
+// can be replayed and looked at.
+
+import { type ChoiceLists, Choices } from './choices.js';
+import { FAULT_NAMES, type FaultName } from './faults.js';
+import type { Profile } from './profile.js';
+import { worldSeed } from './random.js';
+import { worldReport } from './report/report.js';
+import { shrink } from './shrink.js';
+import { storyOf, traceLines } from './story.js';
+import { choicesOf, decodeToken, encodeToken } from './token.js';
+import { type SimWorkload, UserScenario } from './user-scenario.js';
+import {
+  type WorldLimits,
+  type WorldResult,
+  drawEngine,
+  drawEnvironment,
+  runScenario,
+} from './world.js';
+
+export type { FaultName } from './faults.js';
+export type { Profile } from './profile.js';
+export type { SimProcess, SimWorkload } from './user-scenario.js';
+export { FAULT_NAMES } from './faults.js';
+
+/** How a simulation runs. */
+export interface SimulateOptions {
+  /** Worlds to run. Default 1000. */
+  readonly worlds?: number;
+  /** A safe integer ≥ 0; the same seed gives the same worlds. Default 1. */
+  readonly seed?: number;
+  /** Faults that may strike. Default: all but damage to the medium and a lying disk. */
+  readonly faults?: readonly FaultName[];
+  /** How the file system behaves. Default: drawn, never `lying`. */
+  readonly profile?: Profile;
+  /** Runs the one world of this token instead. */
+  readonly replay?: string;
+}
+
+/** A failed check, made small. */
+export interface SimulationFailure {
+  /** What your check, or the library's own, said. */
+  readonly message: string;
+  /** The world in a few steps. */
+  readonly steps: readonly string[];
+  /** For {@link SimulateOptions.replay}. */
+  readonly token: string;
+  /** Every event, one line each. */
+  readonly trace: readonly string[];
+  /** A self-contained HTML page with the timeline. */
+  readonly html: string;
+}
+
+export interface SimulationResult {
+  readonly worlds: number;
+  readonly crashes: number;
+  readonly failure: SimulationFailure | undefined;
+}
+
+const SHRINK_RUNS_MAX = 2000;
+const DEFAULT_WORLDS = 1000;
+const UNFAIR: ReadonlySet<FaultName> = new Set([
+  'bit-rot',
+  'zeroed-sector',
+  'misdirected',
+  'torn-sector',
+  'lying-sync',
+]);
+
+/**
+ * Runs a workload through simulated crashes until a check fails or all worlds are done.
+ *
+ * @example
+ * const result = await simulate({
+ *   state: () => new Set<string>(), // what callers were told
+ *   run: async ({ driver }, told) => {
+ *     const log = await UringWalWriter.open('/log', { driver });
+ *     // … read the log, check that everything in `told` is there, append, add to `told`
+ *   },
+ * });
+ * if (result.failure !== undefined) throw new Error(result.failure.message);
+ *
+ * @throws RangeError when `replay` is no token.
+ */
+export async function simulate<State>(
+  workload: SimWorkload<State>,
+  options: SimulateOptions = {},
+): Promise<SimulationResult> {
+  if (options.replay !== undefined) {
+    const { source, limits } = decodeToken(options.replay);
+    const world = await runUserWorld(workload, choicesOf(source), limits, false);
+    const recorded = source.kind === 'lists' ? source.lists : [];
+    const failure =
+      world.violation === undefined ? undefined : await failureOf(workload, recorded, limits);
+    return { worlds: 1, crashes: world.crashes, failure };
+  }
+  const limits: WorldLimits = {
+    faults: options.faults ?? FAULT_NAMES.filter((name) => !UNFAIR.has(name)),
+    profile: options.profile,
+  };
+  const worlds = options.worlds ?? DEFAULT_WORLDS;
+  let crashes = 0;
+  for (let index = 0; index < worlds; index++) {
+    const choices = Choices.fromSeed(worldSeed(options.seed ?? 1, index));
+    const world = await runUserWorld(workload, choices, limits, false);
+    crashes += world.crashes;
+    if (world.violation === undefined) continue;
+    const small = await shrink(choices.recorded(), runListsOf(workload, limits), {
+      runsMax: SHRINK_RUNS_MAX,
+    });
+    return { worlds: index + 1, crashes, failure: await failureOf(workload, small.lists, limits) };
+  }
+  return { worlds, crashes, failure: undefined };
+}
+
+function runListsOf<State>(
+  workload: SimWorkload<State>,
+  limits: WorldLimits,
+): (lists: ChoiceLists) => Promise<{ result: WorldResult; recorded: number[][] }> {
+  return async (lists) => {
+    const choices = Choices.fromLists(lists);
+    const result = await runUserWorld(workload, choices, limits, false);
+    return { result, recorded: choices.recorded() };
+  };
+}
+
+async function runUserWorld<State>(
+  workload: SimWorkload<State>,
+  choices: Choices,
+  limits: WorldLimits,
+  traced: boolean,
+): Promise<WorldResult> {
+  const profile =
+    limits.profile ?? (['ext4', 'ext4-journal', 'btrfs'] as const)[choices.below(0, 3)];
+  const environment = drawEnvironment(choices, { ...limits, profile }, { traced });
+  const engine = drawEngine(choices);
+  const scenario = new UserScenario(environment, workload, engine.lives);
+  return runScenario(environment, scenario, engine);
+}
+
+async function failureOf<State>(
+  workload: SimWorkload<State>,
+  lists: ChoiceLists,
+  limits: WorldLimits,
+): Promise<SimulationFailure | undefined> {
+  const world = await runUserWorld(workload, Choices.fromLists(lists), limits, true);
+  const { violation, profile, trace = [] } = world;
+  if (violation === undefined) return undefined;
+  const token = encodeToken({ source: { kind: 'lists', lists }, limits });
+  return {
+    message: violation.message,
+    steps: storyOf(trace),
+    token,
+    trace: traceLines(trace),
+    html: worldReport({ trace, violation, profile, token }),
+  };
+}

@@ -1,0 +1,118 @@
+// An application's own workload as a scenario: one asynchronous function is a process; whatever it
+// throws that the simulated faults do not explain is a broken check.
+
+import { WalError } from '../lib/index.js';
+import { IoError, type IoDriver } from '../lib/io/driver.js';
+import { LANE } from './choices.js';
+import type { SimDriver } from './driver.js';
+import type { CrashKind, Scenario } from './engine.js';
+import type { SimEnvironment } from './environment.js';
+
+/** What a simulated process is given. */
+export interface SimProcess {
+  /** Give it to `UringWalWriter.open`, `WalReader.open` or `Wal.open` as `driver`. */
+  readonly driver: IoDriver;
+  /** 0 for the first process of a world; every crash starts another. */
+  readonly life: number;
+  /** No fault and no crash strikes in this process: everything can be checked to the end. */
+  readonly isLast: boolean;
+  /** A decision, 0 … range - 1: part of the world, replayed and shrunk with it. */
+  pick(range: number): number;
+  /** Adds a line to the story of the world. */
+  note(text: string): void;
+}
+
+/** A workload: what the outside knows, and what one process does. */
+export interface SimWorkload<State> {
+  /** Called once a world: what survives every crash because it is not in the computer. */
+  readonly state: () => State;
+  /**
+   * One process: opens the log, checks what it finds against `state`, works on. It can end at any
+   * `await`. A `WalError` or `IoError` that it throws ends the process; anything else that it
+   * throws is a failed check. It must wait for nothing but the library's promises.
+   */
+  readonly run: (process: SimProcess, state: State) => Promise<void>;
+}
+
+export class UserScenario<State> implements Scenario {
+  readonly #environment: SimEnvironment;
+  readonly #workload: SimWorkload<State>;
+  readonly #lives: number;
+  readonly #state: State;
+  #mood: 'working' | 'over' = 'over';
+
+  constructor(environment: SimEnvironment, workload: SimWorkload<State>, lives: number) {
+    this.#environment = environment;
+    this.#workload = workload;
+    this.#lives = lives;
+    this.#state = workload.state();
+  }
+
+  start(driver: SimDriver, life: number): void {
+    const environment = this.#environment;
+    const isLast = life === this.#lives - 1;
+    environment.faultsOn = !isLast;
+    this.#mood = 'working';
+    const process: SimProcess = {
+      driver,
+      life,
+      isLast,
+      pick: (range) => environment.choices.below(LANE.action, range),
+      note: (text) => {
+        if (!driver.dead) environment.note('caller', 0, () => text);
+      },
+    };
+    const end = (error?: unknown): void => {
+      if (driver.dead) return;
+      this.#mood = 'over';
+      if (error === undefined) return;
+      const isFault = error instanceof WalError || error instanceof IoError;
+      if (!isFault || isLast) environment.checks.fail(wordsOf(error));
+      else environment.note('caller', 0, () => `the process ends: ${error.message}`);
+    };
+    Promise.resolve()
+      .then(() => this.#workload.run(process, this.#state))
+      .then(() => {
+        end();
+      }, end);
+  }
+
+  mood(): 'working' | 'over' {
+    return this.#mood;
+  }
+
+  canAct(): boolean {
+    return false;
+  }
+
+  act(): void {
+    // Callers of an application act by themselves.
+  }
+
+  drained(): void {
+    // The application checks for itself.
+  }
+
+  windDown(): boolean {
+    return false;
+  }
+
+  crashed(kind: CrashKind): void {
+    this.#mood = 'over';
+    this.#environment.note('world', 0, () =>
+      kind === 'kill' ? 'the process is killed' : 'the power is cut',
+    );
+  }
+
+  between(): void {
+    // No damage to the medium: applications cannot be asked to survive that.
+  }
+
+  mayCrash(): boolean {
+    return true;
+  }
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
