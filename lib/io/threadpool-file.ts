@@ -21,6 +21,9 @@ export interface ThreadpoolFileParts {
   readonly honoursDsync: boolean;
 }
 
+/** What Linux moves by one call at most (MAX_RW_COUNT), in bytes; node:fs throws above 2^31 - 1. */
+const CALL_BYTES_MAX = 0x7ffff000;
+
 /** Zeros are written in pieces of this many bytes. */
 const ZERO_BYTES = 1024 * 1024;
 let zeros: Uint8Array | undefined;
@@ -93,7 +96,8 @@ export class ThreadpoolFile implements IoFile {
     if (fd === this.#pastFd && !this.#isAligned(span)) return this.#misaligned('read');
     return this.#track('read', memory, () =>
       call<number>('read', this.path, (done) => {
-        fs.read(fd, span.memory.bytes, start, length, position, done);
+        const bytes = Math.min(length, CALL_BYTES_MAX);
+        fs.read(fd, span.memory.bytes, start, bytes, position, done);
       }),
     );
   }
@@ -177,7 +181,8 @@ export class ThreadpoolFile implements IoFile {
   /** `part` says what of a dsync write it is, if it is of any. */
   #write(fd: number, span: Span, part: 'plain' | 'whole' | 'half'): Promise<number> {
     return new Promise((resolve, reject) => {
-      const { memory, start, length, position } = span;
+      const { memory, start, position } = span;
+      const length = Math.min(span.length, CALL_BYTES_MAX);
       fs.write(fd, memory.bytes, start, length, position, (error, count) => {
         if (error === null) resolve(count);
         else {
