@@ -105,8 +105,10 @@ async function live(simulation: Simulation, model: Model, one: Life, mark: Mark)
   const before = endings.get(simulation) ?? 'closed';
   const writer = await open(simulation, one, mark);
   if (writer === undefined) {
-    // Nobody was told anything; the next process finds what this one's predecessor left.
-    if (before === 'closed') endings.set(simulation, 'power lost');
+    // Nobody was told anything; the next process finds the worse of what this one and those
+    // before it left.
+    const happened = one.crashInOpen ? one.ending : 'killed';
+    endings.set(simulation, worse(before, afterFaults(simulation, happened)));
     return false;
   }
   const log = simulation.environment.disk.file(LOG);
@@ -158,17 +160,25 @@ async function end(
   one: Life,
   mark: Mark,
 ): Promise<Ending> {
-  const { environment } = simulation;
   mark(one.ending);
   if (one.ending === 'closed') {
     callers.close();
     await simulation.runUntil(() => callers.open === 0);
     expect(simulation.driver.openFiles.size + simulation.driver.locksHeld).toBe(0);
     // What a failed close leaves behind is like what a power cut does: only the durable is sure.
-    return environment.writebackFailures > 0 || callers.hasFailed ? 'power lost' : 'closed';
+    return callers.hasFailed ? 'power lost' : afterFaults(simulation, 'closed');
   }
   await simulation.run(one.events);
   simulation.crash(one.ending);
-  // A written record is in the page cache; a failed writeback may have taken it from there.
-  return environment.writebackFailures > 0 ? 'power lost' : one.ending;
+  return afterFaults(simulation, one.ending);
+}
+
+/** A written record is in the page cache; a failed writeback may have taken it from there. */
+function afterFaults(simulation: Simulation, ending: Ending): Ending {
+  return simulation.environment.writebackFailures > 0 ? 'power lost' : ending;
+}
+
+function worse(one: Ending, other: Ending): Ending {
+  const order: readonly Ending[] = ['closed', 'killed', 'power lost'];
+  return order[Math.max(order.indexOf(one), order.indexOf(other))] ?? 'power lost';
 }

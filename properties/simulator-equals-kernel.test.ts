@@ -58,9 +58,8 @@ for (const name of KERNEL_DRIVERS) {
     runs: 250,
     reach: [...DONE, 'direct', 'buffered', 'unlinked sync', 'EEXIST', 'ENOENT'],
     skip: () => refusal(name),
-    check: ({ script: drawn, direct, order }, mark) =>
+    check: ({ script, direct, order }, mark) =>
       withKernel(name, undefined, async (driver, directory) => {
-        const script = forDriver(name, drawn);
         const kernel = await runScript(driver, directory, script, { direct });
         const simulated = await simulate({ script, direct, order });
         markSteps(script, kernel, direct, mark);
@@ -173,14 +172,6 @@ async function withKernel(
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
-}
-
-/**
- * The thread pool leaves it to the kernel to refuse what is not aligned, which at the end of a file
- * it does not do; io_uring and the simulator refuse it themselves.
- */
-function forDriver(name: KernelDriver, script: readonly ScriptStep[]): readonly ScriptStep[] {
-  return name === 'uring' ? script : onSectors(script);
 }
 
 function markSteps(
