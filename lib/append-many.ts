@@ -18,7 +18,7 @@ type Settle = (position: WalPosition) => void;
 /**
  * Calls `append` for each of `count` entries with settlers of its own; resolves when all have
  * resolved. When one rejects, it rejects with the first failure after all have settled: those
- * before it are in the log.
+ * before it are in the log. Behind one for which `append` throws, none is tried.
  */
 export function appendAll(
   count: number,
@@ -50,7 +50,10 @@ export function appendAll(
       try {
         append(index, onPosition, onError);
       } catch (error) {
+        // Those behind it may depend on it: they are not tried.
+        left -= count - index - 1;
         onError(error as Error);
+        break;
       }
     }
   });

@@ -1,12 +1,23 @@
 // What applications import.
 
 export type { WalPosition } from './ack-queue.js';
+export type {
+  CommitEvent,
+  DiagnosticsEvents,
+  ErrorEvent,
+  FallbackEvent,
+  OpenEvent,
+  PoisonedEvent,
+  RecoveryEvent,
+  RotateEvent,
+} from './diagnostics.js';
 export { WalEntry } from './entry.js';
 export type { WalEntryType } from './entry.js';
 export { WAL_ERROR_CODES, WalError } from './errors.js';
 export type { WalErrorCode, WalErrorFacts } from './errors.js';
 export type { IoDriver, IoDriverName, IoFile, IoLock, IoMemory } from './io/driver.js';
 export type { DriverChoice } from './io/select.js';
+export type { LatencyStats, LatencySummary } from './latencies.js';
 export type { ResolvedOptions, UringWalOptions } from './options.js';
 export { WalReader } from './reader.js';
 export type { WalReaderOptions } from './reader.js';
@@ -16,7 +27,8 @@ export { WalChunk, WalRecord } from './wal-record.js';
 export { UringWalWriter } from './writer.js';
 export type { AppendOptions, WriterDriver, WriterStats } from './writer.js';
 export { Wal } from './wal.js';
-export type { TruncateResult, WalAppendOptions, WalLogPosition } from './wal.js';
+export type { WalAppendOptions, WalLogPosition } from './wal.js';
+export type { TruncateResult } from './wal-maintenance.js';
 export type { WalStats } from './wal-stats.js';
 export type { WalBatchEntry } from './wal-item.js';
 export type { WalPositions } from './append-many.js';

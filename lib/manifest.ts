@@ -2,12 +2,14 @@
 // again: `wal_manifest`, replaced as a whole (written beside, synced, renamed, directory synced).
 //
 // It may say less than there is, never more: a segment is named only once all of it is durable, and
-// what it says stays true, for segments only grow and are removed only after the manifest forgot
-// them. So after any crash recovery begins where the manifest ends. Without it (or when its
-// checksum is wrong) everything is read.
+// what it says stays true, for segments only grow, and are cut or removed only after the manifest
+// forgot them. So after any crash recovery begins where the manifest ends. Without it (or when its
+// checksum is wrong) everything is read. When no segment holds a record, it alone knows the next
+// sequence.
 
 import { join } from 'node:path';
 import { crc32 } from './checksum.js';
+import { errnoOf } from './errors.js';
 import type { IoDriver, IoFile } from './io/driver.js';
 import type { Segment, SequencePoint } from './segments.js';
 import { newSegment } from './segments.js';
@@ -22,13 +24,19 @@ const MANIFEST_BYTES_MAX = 256 * 1024 * 1024;
 export interface Manifest {
   /** Lowest segment that belongs to the log; those below were removed by a checkpoint. */
   readonly firstNumber: number;
-  /** The sequence that comes next, at least. */
+  /** The sequence that came next; 0 when there was no entry yet. */
   readonly nextSequence: bigint;
-  /** Whole files, ascending and without a gap in their numbers. */
+  /** Whole files, ascending; gaps in numbers and sequences are what a salvage could not keep. */
   readonly sealed: readonly Segment[];
   /** The file after them, as far as it was durable. */
   readonly active: Segment | undefined;
 }
+
+/** What stands where the manifest should be; `bad` is one that cannot be read or believed. */
+export type ManifestReading =
+  | { readonly kind: 'good'; readonly manifest: Manifest }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'bad' };
 
 interface SegmentJson {
   number: number;
@@ -38,42 +46,47 @@ interface SegmentJson {
   index: [string, number][];
 }
 
-/** Reads the manifest; undefined when there is none that can be believed. */
-export async function readManifest(
-  driver: IoDriver,
-  directory: string,
-): Promise<Manifest | undefined> {
+/** Reads the manifest. Never rejects: without one, everything is read. */
+export async function readManifest(driver: IoDriver, directory: string): Promise<ManifestReading> {
   let file: IoFile;
   try {
     const options = { access: 'read', create: 'never', direct: false, mode: 0o600 } as const;
     file = await driver.open(join(directory, MANIFEST_NAME), options);
-  } catch {
-    return undefined;
+  } catch (error) {
+    return { kind: errnoOf(error) === 'ENOENT' ? 'missing' : 'bad' };
   }
   try {
-    const size = await file.size();
-    if (size === 0 || size > MANIFEST_BYTES_MAX) return undefined;
-    const memory = driver.memory(size);
-    try {
-      let done = 0;
-      while (done < size) {
-        const count = await file.read(memory, done, size - done, done);
-        if (count === 0) return undefined;
-        done += count;
-      }
-      return parse(directory, new TextDecoder().decode(memory.bytes.slice(0, size)));
-    } finally {
-      memory.release();
-    }
+    const text = await readText(driver, file);
+    const manifest = text === undefined ? undefined : parse(directory, text);
+    return manifest === undefined ? { kind: 'bad' } : { kind: 'good', manifest };
   } catch {
-    // Anything that keeps it from being read only costs a full scan.
-    return undefined;
+    return { kind: 'bad' };
   } finally {
-    await file.close();
+    await file.close().catch(() => undefined);
   }
 }
 
-/** Replaces the manifest, durably. Rejects with the IoError that stopped it; the old one stands. */
+async function readText(driver: IoDriver, file: IoFile): Promise<string | undefined> {
+  const size = await file.size();
+  if (size === 0 || size > MANIFEST_BYTES_MAX) return undefined;
+  const memory = driver.memory(size);
+  try {
+    let done = 0;
+    while (done < size) {
+      const count = await file.read(memory, done, size - done, done);
+      if (count === 0) return undefined;
+      done += count;
+    }
+    return new TextDecoder().decode(memory.bytes.slice(0, size));
+  } finally {
+    memory.release();
+  }
+}
+
+/**
+ * Replaces the manifest; durable once the directory is synced, which is the caller's to do. Rejects
+ * with the IoError that stopped it; the old one stands then.
+ */
 export async function writeManifest(
   driver: IoDriver,
   directory: string,
@@ -100,7 +113,15 @@ export async function writeManifest(
     await file.close();
   }
   await driver.rename(draft, path);
-  await driver.syncDirectory(directory);
+}
+
+/** Removes the manifest, where there is one; durable once the directory is synced. */
+export async function removeManifest(driver: IoDriver, directory: string): Promise<void> {
+  try {
+    await driver.remove(join(directory, MANIFEST_NAME));
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  }
 }
 
 async function writeText(driver: IoDriver, file: IoFile, bytes: Uint8Array): Promise<void> {

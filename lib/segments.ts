@@ -6,6 +6,8 @@ import type { IoDriver } from './io/driver.js';
 
 const NAME = /^wal_(\d+)\.log$/;
 const NUMBER_DIGITS_MIN = 8;
+/** What else the log keeps beside its segments: manifest, lock, and what recovery cut off. */
+const OWN = /^wal_manifest(\.draft)?$|^wal\.lock($|\.)|^wal_\d+\.log\.discarded-/;
 
 /** What is known of one file of the log. */
 export interface Segment {
@@ -17,7 +19,7 @@ export interface Segment {
   first: bigint | undefined;
   last: bigint | undefined;
   /** Some records' sequences and offsets, ascending: where to start a search. */
-  readonly index: SequencePoint[];
+  index: SequencePoint[];
 }
 
 /** A record of this sequence starts at this offset. */
@@ -32,6 +34,13 @@ export const INDEX_STEP_BYTES = 256 * 1024;
 /** Name of the file with this number: `wal_00000001.log`. */
 export function segmentName(number: number): string {
   return `wal_${String(number).padStart(NUMBER_DIGITS_MIN, '0')}.log`;
+}
+
+/** What is certain of a segment when only its first `bytes` bytes are, up to sequence `last`. */
+export function certainPart(segment: Segment, bytes: number, last: bigint | undefined): Segment {
+  const index = segment.index.filter(({ offset }) => offset < bytes);
+  const first = bytes === 0 ? undefined : segment.first;
+  return { ...segment, bytes, first, last: bytes === 0 ? undefined : last, index };
 }
 
 /** A file of the log of which nothing is known yet. */
@@ -52,11 +61,7 @@ export interface DirectoryListing {
  * The segments in a directory. Rejects with `ERR_WAL_CORRUPT` when two names stand for one number:
  * nobody can tell which of them is the log.
  */
-export async function listSegments(
-  driver: IoDriver,
-  directory: string,
-  own: readonly string[],
-): Promise<DirectoryListing> {
+export async function listSegments(driver: IoDriver, directory: string): Promise<DirectoryListing> {
   const names = await driver.list(directory);
   const byNumber = new Map<number, string>();
   const foreign: string[] = [];
@@ -64,7 +69,7 @@ export async function listSegments(
     const digits = NAME.exec(name)?.[1];
     const number = Number(digits);
     if (digits === undefined || !Number.isSafeInteger(number)) {
-      if (!own.some((prefix) => name.startsWith(prefix))) foreign.push(name);
+      if (!OWN.test(name)) foreign.push(name);
       continue;
     }
     const other = byNumber.get(number);

@@ -4,27 +4,19 @@
 import type { CommitStart } from './commit-types.js';
 import { CommitPipeline } from './commit.js';
 import { WalError, errnoOf } from './errors.js';
-import { readCarry, writeFailed } from './failure.js';
+import { readCarry, syncFailed, writeFailed } from './failure.js';
 import type { IoDriver, IoFile } from './io/driver.js';
-import { writeManifest } from './manifest.js';
+import { Latencies } from './latencies.js';
+import type { Manifest } from './manifest.js';
 import type { Segment } from './segments.js';
-import { addPoint, newSegment } from './segments.js';
+import { INDEX_STEP_BYTES, addPoint, certainPart } from './segments.js';
+import { ManifestKeeper } from './wal-manifest-keeper.js';
 import type { ResolvedWalOptions } from './wal-options.js';
-import { writeFully, writeJob } from './write-fully.js';
+import type { OpenSegment } from './wal-spare.js';
+import { SpareFiles } from './wal-spare.js';
 
 /** The next file is made when the active one is this full. */
 const SPARE_AT = 0.5;
-/** How much of the next file is zeroed when it is made, in bytes, at most. */
-const SPARE_ZEROS_MAX = 4 * 1024 * 1024;
-const ZERO_WRITE_BYTES = 256 * 1024;
-
-/** A file that is open for appends. */
-interface OpenSegment {
-  readonly segment: Segment;
-  readonly file: IoFile;
-  /** Zeros stand ahead to here, durably. */
-  readonly zeroedTo: number;
-}
 
 /** What the files start from. */
 export interface WalFilesStart {
@@ -39,14 +31,18 @@ export class WalFiles {
   readonly #driver: IoDriver;
   readonly #directory: string;
   readonly #options: ResolvedWalOptions;
+  readonly #spares: SpareFiles;
+  readonly #manifest: ManifestKeeper;
+  /** Ascending, never empty. */
   readonly #segments: Segment[];
+  readonly #latencies = new Latencies();
   #active: OpenSegment;
+  /** Writes to the active segment; undefined while the log is being cut. */
   #pipeline: CommitPipeline | undefined;
-  #spare: Promise<OpenSegment> | undefined;
   #lastSequence: bigint | undefined;
-  /** Manifest writes, one after the other. */
-  #manifests: Promise<void> = Promise.resolve();
-  #manifestFailure: unknown;
+  /** What the log is about to be cut to. */
+  #cut:
+    { readonly segment: Segment; readonly end: number; readonly lastSequence: bigint } | undefined;
   #warnedAt: number;
 
   constructor(
@@ -55,13 +51,17 @@ export class WalFiles {
     options: ResolvedWalOptions,
     start: WalFilesStart,
   ) {
+    const syncDirectory = (): Promise<void> => this.#syncDirectory();
     this.#driver = driver;
     this.#directory = directory;
     this.#options = options;
+    this.#spares = new SpareFiles(driver, directory, options, syncDirectory);
+    this.#manifest = new ManifestKeeper(driver, directory, () => this.#certain(), syncDirectory);
     this.#segments = start.segments;
     this.#active = { segment: start.active, file: start.file, zeroedTo: 0 };
     this.#lastSequence = start.lastSequence;
     this.#warnedAt = options.maxWalFiles;
+    this.#warn();
   }
 
   /** All segments, ascending; the last one is active, and its figures lag behind its pipeline. */
@@ -73,256 +73,269 @@ export class WalFiles {
     return this.#active.segment;
   }
 
+  get writtenSequence(): bigint | undefined {
+    return this.#pipeline === undefined ? this.#lastSequence : this.#pipeline.writtenSequence;
+  }
+
+  get durableSequence(): bigint | undefined {
+    return this.#pipeline === undefined ? this.#lastSequence : this.#pipeline.durableSequence;
+  }
+
+  /** Size of the records that are written in a segment, in bytes. */
+  writtenBytes(segment: Segment): number {
+    const pipeline = segment === this.#active.segment ? this.#pipeline : undefined;
+    return pipeline?.writtenEnd ?? segment.bytes;
+  }
+
   /** The pipeline of the active segment, made anew. */
   async startPipeline(): Promise<CommitPipeline> {
-    const { segment, file, zeroedTo } = this.#active;
-    const position = segment.bytes;
+    const { segment, file } = this.#active;
     const isDirect = file.direct !== undefined && 'blockBytes' in file.direct;
-    const carry = isDirect ? await readCarry(this.#driver, file, position) : new Uint8Array(0);
+    const carry = isDirect ? await readCarry(this.#driver, file, segment.bytes) : new Uint8Array(0);
+    this.#pipeline = this.#newPipeline(this.#active, carry);
+    return this.#pipeline;
+  }
+
+  /** Seals the active file, whose pipeline is drained, and goes over to the next. */
+  async rotate(pipeline: CommitPipeline): Promise<CommitPipeline> {
+    const { segment, file } = this.#active;
+    if (this.#segments.length >= this.#options.maxWalFilesHard) throw this.#full();
+    let next: OpenSegment;
+    try {
+      next = await this.#spares.take(segment.number + 1);
+    } catch (cause) {
+      throw cause instanceof WalError ? cause : writeFailed(segment.path, undefined, cause);
+    }
+    try {
+      await this.seal(pipeline);
+    } catch (error) {
+      this.#spares.giveBack(next);
+      throw error;
+    }
+    this.#active = next;
+    this.#segments.push(next.segment);
+    this.#pipeline = this.#newPipeline(next, new Uint8Array(0));
+    this.#manifest.saveSoon();
+    this.#warn();
+    // All of it is durable: what closing says makes no difference any more.
+    await file.close().catch(() => undefined);
+    return this.#pipeline;
+  }
+
+  /**
+   * Makes the active file exactly its records, durably, and lets go of its pipeline, which is
+   * drained. Rejects with `ERR_WAL_SYNC`, and poisons the pipeline, when that fails.
+   */
+  async seal(pipeline: CommitPipeline): Promise<void> {
+    try {
+      await pipeline.finish();
+    } catch (cause) {
+      const error = syncFailed(this.#active.segment.path, cause);
+      pipeline.poisonBy(error);
+      throw error;
+    }
+    const { segment } = this.#active;
+    segment.bytes = pipeline.end;
+    this.#lastSequence = pipeline.writtenSequence;
+    segment.last = segment.first === undefined ? undefined : this.#lastSequence;
+    this.#pipeline = undefined;
+    pipeline.release();
+  }
+
+  /** A failed write has cut the active file to `end`: what was noted of the rest is void. */
+  forgetBeyond(end: number): void {
+    const { segment } = this.#active;
+    keepIndex(segment, end);
+    if (end === 0) segment.first = undefined;
+  }
+
+  /**
+   * Removes segments from the front; first the manifest forgets them, durably. Rejects with
+   * `ERR_WAL_WRITE`; what was not removed then is still part of the log.
+   */
+  async removeFirst(removed: readonly Segment[]): Promise<void> {
+    const left = [...removed];
+    this.#segments.splice(0, left.length);
+    try {
+      await this.#disavow();
+      for (let segment = left[0]; segment !== undefined; segment = left[0]) {
+        await this.#remove(segment.path);
+        left.shift();
+        await this.#syncDirectory();
+      }
+    } catch (cause) {
+      this.#segments.unshift(...left);
+      throw cause instanceof WalError ? cause : writeFailed(this.#directory, undefined, cause);
+    } finally {
+      this.#warnedAt = Math.max(this.#options.maxWalFiles, this.#segments.length);
+      this.#manifest.saveSoon();
+    }
+  }
+
+  /**
+   * Drops everything behind `end` of `segment`: files behind it, newest first, then its own tail.
+   * The active file must be sealed. `onCut` is called when the log is shorter, and its files not
+   * yet. Rejects with what stopped it; with an {@link IntactError} when nothing was changed.
+   */
+  async cutTo(
+    segment: Segment,
+    end: number,
+    lastSequence: bigint,
+    onCut: () => void,
+  ): Promise<void> {
+    try {
+      await this.#spares.drop();
+      // It must never vouch for more than there is.
+      this.#cut = { segment, end, lastSequence };
+      await this.#disavow();
+    } catch (error) {
+      throw new IntactError(error);
+    } finally {
+      this.#cut = undefined;
+    }
+    const behind = this.#segments.splice(this.#segments.indexOf(segment) + 1);
+    Object.assign(segment, certainPart(segment, end, lastSequence));
+    this.#lastSequence = lastSequence;
+    onCut();
+    await this.#cutFiles(segment, end, behind);
+  }
+
+  async #cutFiles(segment: Segment, end: number, behind: Segment[]): Promise<void> {
+    const isActive = this.#active.segment === segment;
+    if (!isActive) await this.#active.file.close();
+    for (const later of behind.reverse()) {
+      await this.#remove(later.path);
+      await this.#syncDirectory();
+    }
+    if (!isActive) {
+      const { directIo, mode } = this.#options.file;
+      const options = { access: 'write', create: 'never', direct: directIo, mode } as const;
+      const file = await this.#driver.open(segment.path, options);
+      this.#active = { segment, file, zeroedTo: 0 };
+    } else {
+      this.#active = { ...this.#active, zeroedTo: 0 };
+    }
+    await this.#active.file.truncate(end);
+    await this.#active.file.sync();
+  }
+
+  /**
+   * Writes the first manifest. When that cannot be done the log does without: the one before, if
+   * any, is still true. Rejects only when nobody knows which one stands.
+   */
+  async saveManifest(): Promise<void> {
+    try {
+      await this.#manifest.save();
+    } catch (error) {
+      if (error instanceof WalError) throw error;
+    }
+  }
+
+  /** Ends it all: `pipeline` is drained. The steps are taken in order, each whatever befell. */
+  closingSteps(pipeline: CommitPipeline, sealFile: () => Promise<void>): (() => Promise<void>)[] {
+    return [
+      () => this.#spares.drop(),
+      async () => {
+        if (pipeline !== this.#pipeline || pipeline.poison !== undefined) return sealFile();
+        try {
+          await this.seal(pipeline);
+        } finally {
+          pipeline.release();
+        }
+        // Should it not fit on the disk, the next open reads a little more.
+        this.#manifest.saveSoon();
+      },
+      () => this.#manifest.idle(),
+      () => this.#active.file.close(),
+    ];
+  }
+
+  #newPipeline(active: OpenSegment, carry: Uint8Array): CommitPipeline {
+    const { segment, file, zeroedTo } = active;
     const start: CommitStart = {
-      position,
+      position: segment.bytes,
       carry,
-      zeroedTo: Math.max(zeroedTo, position),
+      zeroedTo: Math.max(zeroedTo, segment.bytes),
       lastSequence: this.#lastSequence,
       segment: segment.number,
+      latencies: this.#latencies,
       onPoint: (sequence, offset) => {
         if (offset === 0) segment.first = sequence;
         addPoint(segment.index, sequence, offset);
         this.#prepareSpare(offset);
       },
     };
-    this.#pipeline = new CommitPipeline(this.#driver, file, this.#options.file, start);
-    return this.#pipeline;
-  }
-
-  /** Seals the active file, whose pipeline is drained, and goes over to the next. */
-  async rotate(pipeline: CommitPipeline): Promise<CommitPipeline> {
-    const { path } = this.#active.segment;
-    if (this.#segments.length >= this.#options.maxWalFilesHard) throw this.#full();
-    const next = await this.#takeSpare(path);
-    const sealed = this.#active;
-    try {
-      await pipeline.finish();
-    } catch (cause) {
-      this.#spare = Promise.resolve(next);
-      const error = writeFailed(path, undefined, cause);
-      pipeline.poisonBy(error);
-      throw error;
-    }
-    this.#note(pipeline);
-    pipeline.release();
-    this.#active = next;
-    this.#segments.push(next.segment);
-    await sealed.file.close();
-    this.saveManifest();
-    this.#warn();
-    return this.startPipeline();
-  }
-
-  /** Brings the active segment's figures up to its pipeline's. */
-  #note(pipeline: CommitPipeline): void {
-    const { segment } = this.#active;
-    segment.bytes = pipeline.end;
-    this.#lastSequence = pipeline.writtenSequence;
-    if (segment.first !== undefined && this.#lastSequence !== undefined) {
-      segment.last = this.#lastSequence;
-    }
-  }
-
-  /** A failed write has cut the active file: what was noted of the rest is void. */
-  forgetBeyond(end: number): void {
-    const { segment } = this.#active;
-    const kept = segment.index.filter(({ offset }) => offset < end);
-    segment.index.splice(0, segment.index.length, ...kept);
-    if (end === 0) segment.first = undefined;
+    return new CommitPipeline(this.#driver, file, this.#options.file, start);
   }
 
   /** Makes the next file in the background when the active one fills up. */
   #prepareSpare(activeBytes: number): void {
-    if (this.#spare !== undefined) return;
-    if (activeBytes < this.#options.maxFileSize * SPARE_AT) return;
-    if (this.#segments.length >= this.#options.maxWalFilesHard) return;
-    const spare = this.#create(this.#active.segment.number + 1);
-    this.#spare = spare;
-    // When it cannot be made now, rotation tries again and tells its callers.
-    spare.catch(() => {
-      if (this.#spare === spare) this.#spare = undefined;
-    });
+    const { maxFileSize, maxWalFilesHard } = this.#options;
+    if (activeBytes + INDEX_STEP_BYTES < maxFileSize * SPARE_AT) return;
+    if (this.#segments.length >= maxWalFilesHard) return;
+    this.#spares.prepare(this.#active.segment.number + 1);
   }
 
-  async #takeSpare(path: string): Promise<OpenSegment> {
-    const spare = this.#spare;
-    this.#spare = undefined;
-    if (spare !== undefined) {
-      try {
-        return await spare;
-      } catch {
-        // The second try below is the one whose failure counts.
-      }
-    }
-    try {
-      return await this.#create(this.#active.segment.number + 1);
-    } catch (cause) {
-      throw writeFailed(path, undefined, cause);
-    }
-  }
-
-  async #create(number: number): Promise<OpenSegment> {
-    const segment = newSegment(this.#directory, number);
-    const { directIo, mode, preallocateBytes } = this.#options.file;
-    const options = { access: 'write', create: 'if-missing', direct: directIo, mode } as const;
-    const file = await this.#driver.open(segment.path, options);
-    try {
-      await file.truncate(0);
-      const zeroedTo = Math.min(preallocateBytes, SPARE_ZEROS_MAX, this.#options.maxFileSize);
-      const reached = await this.#zero(file, zeroedTo);
-      await file.sync();
-      await this.#driver.syncDirectory(this.#directory);
-      return { segment, file, zeroedTo: reached };
-    } catch (error) {
-      await file.close();
-      await this.#driver.remove(segment.path);
-      throw error;
-    }
-  }
-
-  /** Zeros ahead are never needed: where they do not fit, the file starts without. */
-  async #zero(file: IoFile, to: number): Promise<number> {
-    const end = to - (to % 4096);
-    const memory = this.#driver.memory(Math.min(ZERO_WRITE_BYTES, Math.max(1, end)));
-    try {
-      for (let at = 0; at < end;) {
-        const length = Math.min(memory.bytes.length, end - at);
-        await writeFully(file, writeJob(memory, 0, length, at));
-        at += length;
-      }
-      return end;
-    } catch {
-      await file.truncate(0);
-      return 0;
-    } finally {
-      memory.release();
-    }
-  }
-
-  /** Removes sealed segments from the front; first the manifest forgets them, durably. */
-  async removeFirst(numbers: readonly number[]): Promise<void> {
-    const removed = this.#segments.filter(({ number }) => numbers.includes(number));
-    const kept = this.#segments.filter(({ number }) => !numbers.includes(number));
-    this.#segments.splice(0, this.#segments.length, ...kept);
-    this.saveManifest();
-    try {
-      await this.manifestSaved();
-    } catch (error) {
-      this.#segments.unshift(...removed);
-      throw error;
-    }
-    for (const segment of removed) {
-      await this.#driver.remove(segment.path);
-      await this.#driver.syncDirectory(this.#directory);
-    }
+  /** What the manifest may say: the sealed segments, and the active one as it was last synced. */
+  #certain(): Manifest {
+    const cut = this.#cut;
+    const active = cut?.segment ?? this.#segments.at(-1) ?? this.#active.segment;
+    const last = cut === undefined ? this.#lastSequence : cut.lastSequence;
+    return {
+      firstNumber: this.#segments[0]?.number ?? active.number,
+      nextSequence: last === undefined ? 0n : last + 1n,
+      sealed: this.#segments.slice(0, this.#segments.indexOf(active)),
+      active: certainPart(active, cut?.end ?? active.bytes, cut?.lastSequence ?? active.last),
+    };
   }
 
   /**
-   * Drops everything behind `end` of `segment`: files behind it, newest first, then its own tail.
-   * The pipeline must be drained and released.
+   * Makes sure that no manifest says more than {@link #certain}. On a full disk there may be no room
+   * for a new one: then the log goes without, if a durable record is left to tell its sequence.
    */
-  async cutTo(segment: Segment, end: number, lastSequence: bigint | undefined): Promise<void> {
-    await this.#dropSpare();
-    const index = this.#segments.indexOf(segment);
-    const behind = this.#segments.splice(index + 1);
-    const kept = segment.index.filter((point) => point.offset < end);
-    segment.index.splice(0, segment.index.length, ...kept);
-    // The manifest must never vouch for more than there is.
-    const wasActive = this.#active;
-    segment.bytes = end;
-    segment.last = end === 0 ? undefined : lastSequence;
-    if (end === 0) segment.first = undefined;
-    this.#lastSequence = lastSequence;
-    this.saveManifest();
-    await this.manifestSaved();
-    if (wasActive.segment !== segment) await wasActive.file.close();
-    for (const later of behind.reverse()) {
-      await this.#driver.remove(later.path);
-      await this.#driver.syncDirectory(this.#directory);
-    }
-    const { directIo, mode } = this.#options.file;
-    const options = { access: 'write', create: 'never', direct: directIo, mode } as const;
-    const isSame = wasActive.segment === segment;
-    const file = isSame ? wasActive.file : await this.#driver.open(segment.path, options);
-    this.#active = { segment, file, zeroedTo: 0 };
-    await file.truncate(end);
-    await file.sync();
-  }
-
-  /** Writes the manifest as things stand now, behind those that are being written already. */
-  saveManifest(): void {
-    const sealed = this.#segments.slice(0, -1).map(copyOf);
-    const active = copyOf(this.#active.segment);
-    const isActiveLast = this.#segments.at(-1)?.number === active.number;
-    const next = this.#lastSequence === undefined ? 0n : this.#lastSequence + 1n;
-    const manifest = {
-      firstNumber: this.#segments[0]?.number ?? active.number,
-      nextSequence: next,
-      sealed,
-      active: isActiveLast ? active : undefined,
-    };
-    this.#manifests = this.#manifests.then(async () => {
-      try {
-        await writeManifest(this.#driver, this.#directory, manifest);
-        this.#manifestFailure = undefined;
-      } catch (error) {
-        // It says less than it could; only a removal must not go on without it.
-        this.#manifestFailure = error;
-      }
-    });
-  }
-
-  /** Settles when the manifest stands; rejects with `ERR_WAL_WRITE` when it could not be written. */
-  async manifestSaved(): Promise<void> {
-    await this.#manifests;
-    if (this.#manifestFailure === undefined) return;
-    throw writeFailed(this.#directory, undefined, this.#manifestFailure);
-  }
-
-  /** Ends it all: `pipeline` is drained. The steps are taken in order, each whatever befell. */
-  closingSteps(pipeline: CommitPipeline, seal: () => Promise<void>): (() => Promise<void>)[] {
-    return [
-      () => this.#dropSpare(),
-      async () => {
-        await seal();
-        this.#note(pipeline);
-        this.saveManifest();
-        await this.manifestSaved();
-      },
-      () => this.#active.file.close(),
-    ];
-  }
-
-  async #dropSpare(): Promise<void> {
-    const spare = this.#spare;
-    this.#spare = undefined;
-    if (spare === undefined) return;
-    let open: OpenSegment;
+  async #disavow(): Promise<void> {
     try {
-      open = await spare;
-    } catch {
-      // It never came to be, so there is nothing to remove.
-      return;
+      await this.#manifest.save();
+    } catch (cause) {
+      const { sealed, active } = this.#certain();
+      const isActiveDurable = this.#pipeline !== undefined && this.#pipeline.durableEnd > 0;
+      const hasRecord =
+        isActiveDurable || [...sealed, active].some((each) => each?.last !== undefined);
+      if (this.#pipeline?.poison !== undefined || !hasRecord) throw cause;
+      await this.#manifest.remove();
     }
-    await open.file.close();
-    await this.#driver.remove(open.segment.path);
-    await this.#driver.syncDirectory(this.#directory);
+  }
+
+  async #remove(path: string): Promise<void> {
+    try {
+      await this.#driver.remove(path);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+    }
+  }
+
+  /** A sync that failed must not be tried again: it would say that all is well. */
+  async #syncDirectory(): Promise<void> {
+    try {
+      await this.#driver.syncDirectory(this.#directory);
+    } catch (cause) {
+      const error = syncFailed(this.#directory, cause);
+      this.#pipeline?.poisonBy(error);
+      throw error;
+    }
   }
 
   #warn(): void {
     const count = this.#segments.length;
     if (count <= this.#warnedAt) return;
     this.#warnedAt = count;
-    this.#options.onWarning(
+    const message =
       `'${this.#directory}' has ${String(count)} segments, more than maxWalFiles ` +
-        `(${String(this.#options.maxWalFiles)}): nothing is deleted before truncateBefore`,
-    );
+      `(${String(this.#options.maxWalFiles)}): nothing is deleted before truncateBefore`;
+    // Whatever the hook does, it must not happen in the middle of a rotation.
+    this.#driver.defer(() => {
+      this.#options.onWarning(message);
+    });
   }
 
   #full(): WalError {
@@ -330,11 +343,21 @@ export class WalFiles {
     return new WalError(
       'ERR_WAL_FULL',
       `'${this.#directory}' has ${limit} segments (maxWalFilesHard): checkpoint, then truncateBefore`,
-      { path: this.#directory, errno: errnoOf(undefined) },
+      { path: this.#directory },
     );
   }
 }
 
-function copyOf(segment: Segment): Segment {
-  return { ...segment, index: [...segment.index] };
+/** A cut that could not begin: the log is as it was. */
+export class IntactError extends Error {
+  override readonly name = 'IntactError';
+
+  constructor(cause: unknown) {
+    super('nothing was changed', { cause });
+  }
+}
+
+function keepIndex(segment: Segment, end: number): void {
+  const kept = segment.index.filter(({ offset }) => offset < end);
+  segment.index.splice(0, segment.index.length, ...kept);
 }

@@ -1,19 +1,41 @@
-// Who reads the log right now: which segments they still need, and who waits for news.
+// Who reads the log right now: which segments they still need, who waits for news, and who must
+// hear that the log was cut under them.
 
 import type { Lease } from './wal-read.js';
 
+/** What is known of one reader. */
+interface Reader {
+  /** It needs the segments from this number on. */
+  from: number;
+  /** The log was cut to this sequence since the reader last asked. */
+  cut: bigint | undefined;
+}
+
 /** Leases of readers, and the waiting of those that follow. */
 export class LogFollowers {
-  readonly #leases = new Map<symbol, number>();
+  readonly #readers = new Set<Reader>();
   #waiting = new Set<() => void>();
   #durable: bigint | undefined;
   #hasEnded = false;
   #onReleased: (() => void) | undefined;
 
+  /** The log is closed, and nothing will come any more. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
   /** The durable watermark may have moved. */
   onProgress(durable: bigint | undefined): void {
     if (durable === this.#durable) return;
     this.#durable = durable;
+    this.#wake();
+  }
+
+  /** The log is being cut: sequences beyond are no longer in it. */
+  onCut(last: bigint): void {
+    for (const reader of this.#readers) {
+      if (reader.cut === undefined || last < reader.cut) reader.cut = last;
+    }
     this.#wake();
   }
 
@@ -33,26 +55,34 @@ export class LogFollowers {
 
   /** A hold on every segment, until it is moved. */
   lease(): Lease {
-    const key = Symbol('lease');
-    this.#leases.set(key, 0);
+    const reader: Reader = { from: 0, cut: undefined };
+    this.#readers.add(reader);
     return {
       moveTo: (number) => {
-        if (this.#leases.has(key)) this.#leases.set(key, number);
+        reader.from = number;
+      },
+      get isCut() {
+        return reader.cut !== undefined;
+      },
+      takeCut: () => {
+        const { cut } = reader;
+        reader.cut = undefined;
+        return cut;
       },
       release: () => {
-        this.#leases.delete(key);
-        if (this.#leases.size === 0) this.#onReleased?.();
+        this.#readers.delete(reader);
+        if (this.#readers.size === 0) this.#onReleased?.();
       },
     };
   }
 
   /** Whether some reader still needs this segment. */
   isLeased(number: number): boolean {
-    for (const from of this.#leases.values()) if (from <= number) return true;
+    for (const { from } of this.#readers) if (from <= number) return true;
     return false;
   }
 
-  /** The log closes: whoever waits is woken, and finds it closed. */
+  /** The log is closed: whoever waits is woken, and finds it so. */
   end(): void {
     this.#hasEnded = true;
     this.#wake();
@@ -60,7 +90,7 @@ export class LogFollowers {
 
   /** Calls back once nobody reads any more: now, or when the last lease is released. */
   whenReleased(callback: () => void): void {
-    if (this.#leases.size === 0) callback();
+    if (this.#readers.size === 0) callback();
     else this.#onReleased = callback;
   }
 

@@ -3,6 +3,7 @@
 
 import { dirname, join, resolve as resolvePath } from 'node:path';
 import type { CommitPipeline } from './commit.js';
+import { events, publishOpened } from './diagnostics.js';
 import { WalError, errnoOf } from './errors.js';
 import type { IoDriver, IoLock } from './io/driver.js';
 import { selectDriver } from './io/select.js';
@@ -38,18 +39,19 @@ export async function openWal(path: string, options: WalOptions): Promise<Opened
   const directory = resolvePath(path);
   try {
     await driver.makeDirectory(directory);
-    await driver.syncDirectory(dirname(directory));
+    // One with something in it was entered in its parent before that came to be.
+    const isEmpty = (await driver.list(directory)).length === 0;
+    if (isEmpty) await driver.syncDirectory(dirname(directory));
     const lock = await driver.lock(join(directory, 'wal'));
     undo.push(() => lock.release());
     const recovered = await recoverDirectory(driver, directory, resolved);
     const { file } = recovered;
     undo.push(() => file.close());
     const files = new WalFiles(driver, directory, resolved, recovered);
-    files.saveManifest();
-    await files.manifestSaved();
+    await files.saveManifest();
     const pipeline = await files.startPipeline();
     const { direct } = file;
-    return {
+    const opened: OpenedWal = {
       directory,
       options: resolved,
       driver,
@@ -65,14 +67,32 @@ export async function openWal(path: string, options: WalOptions): Promise<Opened
         directIoRefused: direct !== undefined && 'refused' in direct ? direct.refused : undefined,
       },
     };
+    tell(opened);
+    return opened;
   } catch (cause) {
     for (const step of undo.reverse()) await step().catch(() => undefined);
-    if (cause instanceof WalError || cause instanceof RangeError) throw cause;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new WalError('ERR_WAL_OPEN', `cannot open the log in '${path}': ${why}`, {
-      path,
-      errno: errnoOf(cause),
-      cause,
-    });
+    const error = openFailed(path, cause);
+    events.error.publish(() => ({ path: directory, error }));
+    throw error;
   }
+}
+
+function openFailed(path: string, cause: unknown): unknown {
+  if (cause instanceof WalError || cause instanceof RangeError) return cause;
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const errno = errnoOf(cause);
+  const message = `cannot open the log in '${path}': ${why}`;
+  return new WalError('ERR_WAL_OPEN', message, { path, errno, cause });
+}
+
+function tell({ directory, driver, writerDriver, pipeline, recovery }: OpenedWal): void {
+  const { directIo } = writerDriver;
+  const { writtenSequence: lastSequence } = pipeline;
+  publishOpened(directory, driver, { directIo, lastSequence }, () => ({
+    records: recovery.entriesRecovered,
+    bytes: recovery.bytesRecovered,
+    bytesDiscarded: recovery.bytesDiscarded,
+    reason: recovery.reason,
+    quarantined: recovery.quarantined,
+  }));
 }

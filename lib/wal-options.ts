@@ -55,20 +55,33 @@ export interface ResolvedWalOptions {
 
 const FILES_MAX = 1000000;
 const INTERVAL_MS_MAX = 3600000;
+const OWN_OPTIONS = [
+  ...['maxFileSize', 'maxWalFiles', 'maxWalFilesHard', 'sync', 'recovery', 'verifyAll'],
+  ...['onProgress', 'onWarning'],
+];
+/** What a single file of the log takes, but for what the log decides itself. */
+const FILE_OPTIONS = Object.keys(resolveOptions({})).filter(
+  (name) => name !== 'sync' && name !== 'recovery',
+);
 
 /** The options with defaults filled in. Throws TypeError or RangeError that says what is allowed. */
 export function resolveWalOptions(options: WalOptions): ResolvedWalOptions {
   if (typeof options !== 'object' || options === null) {
     throw new TypeError('options must be an object');
   }
-  const { maxFileSize, maxWalFiles, maxWalFilesHard, sync, recovery, verifyAll } = options;
-  const { onProgress, onWarning, ...rest } = options;
-  const own = ['maxFileSize', 'maxWalFiles', 'maxWalFilesHard', 'sync', 'recovery', 'verifyAll'];
+  const { maxFileSize = 64 * MIB, maxWalFiles = 10, maxWalFilesHard = FILES_MAX } = options;
+  const { sync = 'always', recovery = 'strict', verifyAll } = options;
+  const { onProgress, onWarning } = options;
   const fileOptions = Object.fromEntries(
-    Object.entries(rest).filter(([name]) => !own.includes(name)),
+    Object.entries(options).filter(([name]) => !OWN_OPTIONS.includes(name)),
   );
+  const unknown = Object.keys(fileOptions).find((name) => !FILE_OPTIONS.includes(name));
+  if (unknown !== undefined) {
+    const names = [...OWN_OPTIONS, ...FILE_OPTIONS].join(', ');
+    throw new TypeError(`unknown option '${unknown}'; there are: ${names}`);
+  }
   const file = resolveOptions(fileOptions);
-  if (recovery !== undefined && !['strict', 'trim', 'salvage'].includes(recovery)) {
+  if (!['strict', 'trim', 'salvage'].includes(recovery)) {
     throw new TypeError(
       `recovery is ${String(recovery)}: 'strict', 'trim' or 'salvage' is allowed`,
     );
@@ -83,11 +96,11 @@ export function resolveWalOptions(options: WalOptions): ResolvedWalOptions {
   }
   return {
     file,
-    maxFileSize: integer('maxFileSize', maxFileSize ?? 64 * MIB, 4096, MIB * MIB),
-    maxWalFiles: integer('maxWalFiles', maxWalFiles ?? 10, 1, FILES_MAX),
-    maxWalFilesHard: integer('maxWalFilesHard', maxWalFilesHard ?? FILES_MAX, 1, FILES_MAX),
-    sync: checkSync(sync ?? 'always'),
-    recovery: recovery ?? 'strict',
+    maxFileSize: integer('maxFileSize', maxFileSize, 4096, MIB * MIB),
+    maxWalFiles: integer('maxWalFiles', maxWalFiles, 1, FILES_MAX),
+    maxWalFilesHard: integer('maxWalFilesHard', maxWalFilesHard, 1, FILES_MAX),
+    sync: checkSync(sync),
+    recovery,
     verifyAll: verifyAll ?? false,
     onProgress: onProgress ?? (() => undefined),
     onWarning: onWarning ?? (() => undefined),

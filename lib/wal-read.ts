@@ -2,8 +2,10 @@
 // (following) for as long as the log is open. Only whole written records are handed out; a
 // follower gets none that is not durable.
 
-import { WalError } from './errors.js';
-import type { IoDriver } from './io/driver.js';
+import { WalError, errnoOf } from './errors.js';
+import type { IoDriver, IoFile } from './io/driver.js';
+import { IoError } from './io/driver.js';
+import type { ScanStop } from './scan.js';
 import { scanFile } from './scan.js';
 import type { Segment } from './segments.js';
 import { seek } from './segments.js';
@@ -28,8 +30,8 @@ export interface WalReadOptions {
 export interface LogView {
   readonly driver: IoDriver;
   readonly segments: () => readonly Segment[];
-  /** Offset to which the last segment is written. */
-  readonly writtenEnd: () => number;
+  /** Size of the records that are written in a segment, in bytes. */
+  readonly writtenBytes: (segment: Segment) => number;
   readonly writtenSequence: () => bigint | undefined;
   readonly durableSequence: () => bigint | undefined;
   readonly isClosed: () => boolean;
@@ -42,51 +44,169 @@ export interface LogView {
 /** A reader's hold on the segments it still needs. */
 export interface Lease {
   moveTo(number: number): void;
+  /** The log was cut since {@link Lease.takeCut}. */
+  readonly isCut: boolean;
+  /** To which sequence it was cut since the last call, if it was. */
+  takeCut(): bigint | undefined;
   release(): void;
 }
 
-/** Where a reading stands. */
-interface Cursor {
-  next: bigint;
-  segment: number;
-  offset: number;
+/** What a reading wants, checked. */
+export interface ReadBounds {
+  readonly from: bigint;
+  readonly to: bigint | undefined;
+  readonly follow: boolean;
+  readonly signal: AbortSignal | undefined;
 }
 
-/** A record with the file that it stands in. */
-export interface LogRecord {
-  readonly record: WalRecord;
-  readonly segment: number;
-}
-
-/** Hands out records with `from` <= sequence <= `to`. */
+/** Hands out records with `from` <= sequence <= `to`; each owns its bytes. */
 export async function* readLog(
   log: LogView,
-  options: { from: bigint; to: bigint | undefined; follow: boolean; signal?: AbortSignal },
-): AsyncGenerator<LogRecord, void, void> {
-  const { signal, follow } = options;
-  const limit = options.to ?? (follow ? undefined : (log.writtenSequence() ?? -1n));
-  const cursor: Cursor = { next: options.from, segment: 0, offset: 0 };
-  const lease = log.lease();
+  bounds: ReadBounds,
+): AsyncGenerator<WalRecord, void, void> {
+  const reading = new Reading(log, bounds);
   try {
-    lease.moveTo(segmentOf(log, cursor.next)?.number ?? 0);
+    yield* reading.run();
+  } finally {
+    await reading.end();
+  }
+}
+
+class Reading {
+  readonly #log: LogView;
+  readonly #bounds: ReadBounds;
+  readonly #limit: bigint | undefined;
+  readonly #lease: Lease;
+  /** The next sequence wanted, and the last one handed out. */
+  #next: bigint;
+  #delivered: bigint | undefined;
+  /** Where the next record is, if this segment is read on. */
+  #place = { segment: -1, offset: 0 };
+  /** Kept open from one reading to the next. */
+  #file: { readonly number: number; readonly file: IoFile } | undefined;
+
+  constructor(log: LogView, bounds: ReadBounds) {
+    const { from, to, follow } = bounds;
+    this.#log = log;
+    this.#bounds = bounds;
+    this.#limit = to ?? (follow ? undefined : (log.writtenSequence() ?? -1n));
+    this.#next = from;
+    this.#lease = log.lease();
+    this.#lease.moveTo(segmentOf(log, from)?.number ?? 0);
+  }
+
+  async *run(): AsyncGenerator<WalRecord, void, void> {
+    const log = this.#log;
+    const { follow, signal } = this.#bounds;
     for (;;) {
       signal?.throwIfAborted();
-      if (limit !== undefined && cursor.next > limit) return;
+      await this.#heedCut();
+      if (this.#limit !== undefined && this.#next > this.#limit) return;
       const ready = (follow ? log.durableSequence() : log.writtenSequence()) ?? -1n;
-      const bound = limit === undefined || limit > ready ? ready : limit;
-      if (cursor.next <= bound) {
-        const segment = segmentOf(log, cursor.next);
+      const bound = this.#limit === undefined || this.#limit > ready ? ready : this.#limit;
+      if (this.#next <= bound) {
+        const segment = segmentOf(log, this.#next);
         if (segment === undefined) return;
-        lease.moveTo(segment.number);
-        yield* readSegment(log, segment, cursor, bound, signal);
+        this.#lease.moveTo(segment.number);
+        yield* this.#readSegment(segment, bound);
       } else if (!follow || log.isClosed()) {
         return;
       } else {
         await log.nextProgress(signal);
       }
     }
-  } finally {
-    lease.release();
+  }
+
+  async end(): Promise<void> {
+    this.#lease.release();
+    await this.#closeFile();
+  }
+
+  /** What was handed out must not be taken back silently. */
+  async #heedCut(): Promise<void> {
+    const cut = this.#lease.takeCut();
+    if (cut === undefined) return;
+    await this.#closeFile();
+    this.#place = { segment: -1, offset: 0 };
+    if (this.#delivered === undefined || this.#delivered <= cut) return;
+    throw new WalError(
+      'ERR_WAL_READ',
+      `the log was cut back to sequence ${String(cut)} after it was read to ` +
+        `${String(this.#delivered)}: read on from what is still in it`,
+      { sequence: cut },
+    );
+  }
+
+  /** Hands out what one segment has up to `bound`. */
+  async *#readSegment(segment: Segment, bound: bigint): AsyncGenerator<WalRecord, void, void> {
+    const { driver } = this.#log;
+    const isLast = segment === this.#log.segments().at(-1);
+    const size = this.#log.writtenBytes(segment);
+    const isResumed = this.#place.segment === segment.number;
+    const from = isResumed ? this.#place.offset : seek(segment.index, this.#next);
+    const last = isLast || segment.last === undefined ? bound : segment.last;
+    try {
+      const file = await this.#open(segment);
+      const bytesMax = Math.max(1, size - from);
+      const window = new FileWindow(driver, file, { size, pastCache: false, bytesMax });
+      try {
+        const runs = scanFile(window, from);
+        let next = await runs.next();
+        for (; next.done !== true; next = await runs.next()) {
+          const { value } = next;
+          yield* this.#deliver(new WalChunk(value), segment, bound);
+          if (this.#lease.isCut || this.#next > bound) return;
+        }
+        if (this.#next <= (bound < last ? bound : last) && !this.#lease.isCut) {
+          await this.#tellDamage(window, segment, next.value);
+        }
+      } finally {
+        window.release();
+      }
+    } catch (error) {
+      // Of a log that is being cut, anything may be read; what became of it is seen afterwards.
+      if (!this.#lease.isCut) throw toReadError(error, segment.path, this.#next);
+    }
+  }
+
+  *#deliver(chunk: WalChunk, segment: Segment, bound: bigint): Generator<WalRecord, void, void> {
+    for (const record of chunk) {
+      const { sequence } = record;
+      if (this.#lease.isCut || sequence > bound) return;
+      if (sequence < this.#next) continue;
+      this.#next = sequence + 1n;
+      this.#delivered = sequence;
+      const { offset, length, inBatch } = record;
+      this.#place = { segment: segment.number, offset: inBatch ? offset : offset + length };
+      yield record.copy();
+      this.#bounds.signal?.throwIfAborted();
+    }
+  }
+
+  /** The records ended before they should have. */
+  async #tellDamage(window: FileWindow, { path }: Segment, stop: ScanStop): Promise<never> {
+    const { reason } = await judgeEnd(window, stop.offset, stop.reason);
+    throw new WalError(
+      'ERR_WAL_CORRUPT',
+      `'${path}' is damaged at offset ${String(stop.offset)} (${reason}): sequence ` +
+        `${String(this.#next)} is in the log, and cannot be read`,
+      { path, offset: stop.offset, sequence: this.#next },
+    );
+  }
+
+  async #open({ number, path }: Segment): Promise<IoFile> {
+    if (this.#file?.number === number) return this.#file.file;
+    await this.#closeFile();
+    const options = { access: 'read', create: 'never', direct: false, mode: 0o600 } as const;
+    const file = await this.#log.driver.open(path, options);
+    this.#file = { number, file };
+    return file;
+  }
+
+  async #closeFile(): Promise<void> {
+    const held = this.#file;
+    this.#file = undefined;
+    await held?.file.close();
   }
 }
 
@@ -100,62 +220,13 @@ function segmentOf(log: LogView, sequence: bigint): Segment | undefined {
   });
 }
 
-/** Hands out what one segment has up to `bound`, and moves the cursor behind it. */
-async function* readSegment(
-  log: LogView,
-  segment: Segment,
-  cursor: Cursor,
-  bound: bigint,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<LogRecord, void, void> {
-  const isActive = segment === log.segments().at(-1);
-  const size = isActive ? log.writtenEnd() : segment.bytes;
-  const isResumed = cursor.segment === segment.number;
-  const from = isResumed ? cursor.offset : seek(segment.index, cursor.next);
-  const options = { access: 'read', create: 'never', direct: false, mode: 0o600 } as const;
-  const file = await log.driver.open(segment.path, options);
-  const window = new FileWindow(log.driver, file, { size, pastCache: false });
-  try {
-    const runs = scanFile(window, from);
-    for (let next = await runs.next(); ; next = await runs.next()) {
-      if (next.done === true) {
-        await checkReached(window, segment, cursor, bound, next.value, isActive);
-        return;
-      }
-      for (const record of new WalChunk(next.value)) {
-        const { sequence } = record;
-        if (sequence > bound) return;
-        if (sequence < cursor.next) continue;
-        cursor.next = sequence + 1n;
-        cursor.segment = segment.number;
-        cursor.offset = record.inBatch ? record.offset : record.offset + record.length;
-        yield { record: record.copy(), segment: segment.number };
-        signal?.throwIfAborted();
-      }
-    }
-  } finally {
-    window.release();
-    await file.close();
-  }
-}
-
-/** The scan ended before `bound`: fine at the end of a segment, damage anywhere else. */
-async function checkReached(
-  window: FileWindow,
-  segment: Segment,
-  cursor: Cursor,
-  bound: bigint,
-  stop: { offset: number; reason: number },
-  isActive: boolean,
-): Promise<void> {
-  const last =
-    isActive || segment.last === undefined || bound < segment.last ? bound : segment.last;
-  if (cursor.next > last) return;
-  const { reason } = await judgeEnd(window, stop.offset, stop.reason);
-  throw new WalError(
-    'ERR_WAL_CORRUPT',
-    `'${segment.path}' is damaged at offset ${String(stop.offset)} (${reason}): sequence ` +
-      `${String(cursor.next)} is acknowledged, and cannot be read`,
-    { path: segment.path, offset: stop.offset, sequence: cursor.next },
-  );
+/** The driver's errors in the library's words; all others, the consumer's included, as they are. */
+function toReadError(error: unknown, path: string, sequence: bigint): unknown {
+  if (!(error instanceof IoError)) return error;
+  return new WalError('ERR_WAL_READ', `cannot read '${path}': ${error.message}`, {
+    path,
+    sequence,
+    errno: errnoOf(error),
+    cause: error,
+  });
 }

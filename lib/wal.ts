@@ -6,11 +6,13 @@ import { Appender } from './appender.js';
 import { runAll, sealFile } from './close.js';
 import type { CommitCounters } from './commit-types.js';
 import type { CommitPipeline } from './commit.js';
+import { events } from './diagnostics.js';
 import { WalError } from './errors.js';
 import type { IoDriver, IoLock } from './io/driver.js';
-import { readIndexTo, segmentHolds } from './wal-cut.js';
 import type { WalFiles } from './wal-files.js';
 import { LogFollowers } from './wal-followers.js';
+import { WalMaintenance } from './wal-maintenance.js';
+import type { TruncateResult } from './wal-maintenance.js';
 import type { WalBatchEntry, WalItem } from './wal-item.js';
 import { SEQUENCE_MAX, batchItem, entryItem, itemBytes, toBound } from './wal-item.js';
 import type { WalPositions } from './append-many.js';
@@ -19,6 +21,7 @@ import type { ResolvedWalOptions, WalOptions } from './wal-options.js';
 import { recordBytesMax } from './wal-options.js';
 import type { OpenedWal } from './wal-open.js';
 import { openWal } from './wal-open.js';
+import type { Segment } from './segments.js';
 import type { WalReadOptions } from './wal-read.js';
 import { readLog } from './wal-read.js';
 import type { RecoveryReport } from './wal-recovery.js';
@@ -39,14 +42,6 @@ export interface WalAppendOptions {
   readonly sync?: boolean;
   /** Gives up while the append still waits for room; no effect once it was admitted. */
   readonly signal?: AbortSignal;
-}
-
-/** What `truncateBefore` did. */
-export interface TruncateResult {
-  /** Numbers of the segments that were removed. */
-  readonly removed: number[];
-  /** Why it stopped before a segment that the checkpoint covers; undefined when none was left. */
-  readonly stopped: string | undefined;
 }
 
 /**
@@ -71,7 +66,8 @@ export class Wal {
   readonly #lock: IoLock;
   readonly #files: WalFiles;
   readonly #appender: Appender;
-  readonly #followers: LogFollowers;
+  readonly #followers = new LogFollowers();
+  readonly #maintenance: WalMaintenance;
   #nextSequence: bigint;
   #rotations = 0;
   /** Counters of the segments that were sealed since the log was opened. */
@@ -90,7 +86,6 @@ export class Wal {
     this.#lock = lock;
     this.#files = files;
     this.#nextSequence = (pipeline.writtenSequence ?? 0n) + 1n;
-    this.#followers = new LogFollowers();
     this.#appender = new Appender(
       {
         path: directory,
@@ -107,11 +102,26 @@ export class Wal {
           rotate: (current) => this.#rotate(current),
         },
         onProgress: () => {
-          this.#followers.onProgress(this.#appender.pipeline.durableSequence);
+          this.#followers.onProgress(files.durableSequence);
         },
       },
       pipeline,
     );
+    this.#maintenance = new WalMaintenance({
+      directory,
+      driver,
+      files,
+      appender: this.#appender,
+      followers: this.#followers,
+      rotate: (current) => this.#rotate(current),
+      onRetired: (current) => {
+        this.#retired = sumOf(this.#retired, current.counters);
+      },
+      onCut: (last) => {
+        this.#nextSequence = last + 1n;
+        this.#followers.onCut(last);
+      },
+    });
   }
 
   /**
@@ -153,14 +163,18 @@ export class Wal {
   }
 
   /**
-   * Appends many entries, each a record of its own, under one promise. When one fails, those before
-   * it may be in the log.
+   * Appends many entries, each a record of its own, under one promise. All are checked before the
+   * first is taken; when one fails later, those before it may be in the log.
    */
-  appendMany(entries: readonly WalBatchEntry[], options?: WalAppendOptions): Promise<WalPositions> {
-    return appendAll(entries.length, (index, resolve, reject) => {
-      const entry = entries[index];
-      if (entry === undefined) throw new TypeError(`entries[${String(index)}] is no entry`);
-      this.#append(entryItem(entry), options, resolve, reject);
+  async appendMany(
+    entries: readonly WalBatchEntry[],
+    options?: WalAppendOptions,
+  ): Promise<WalPositions> {
+    if (!Array.isArray(entries)) throw new TypeError('entries must be an array');
+    const items = entries.map((entry: WalBatchEntry) => this.#checked(entryItem(entry)));
+    return appendAll(items.length, (index, resolve, reject) => {
+      const item = items[index];
+      if (item !== undefined) this.#append(item, options, resolve, reject);
     });
   }
 
@@ -185,71 +199,40 @@ export class Wal {
     });
   }
 
-  /** Seals the active segment and goes over to the next; no effect while it is empty. */
+  /**
+   * Seals the active segment and goes over to the next; no effect while it is empty. Rejects as
+   * {@link Wal.append} does.
+   */
   async rotate(): Promise<void> {
     this.#checkOpen();
-    await this.#appender.exchange((pipeline) =>
-      pipeline.end === 0 ? this.#files.startPipeline() : this.#rotate(pipeline),
-    );
+    await this.#maintenance.rotate();
   }
 
   /**
    * Forgets what a checkpoint covers: whole segments all of whose entries have a lower sequence,
    * oldest first. Never the active one, none that a reader still needs, none that cannot be read.
    *
-   * @throws RangeError for what is no sequence; WalError `ERR_WAL_WRITE`, `ERR_WAL_CLOSED`.
+   * @throws TypeError or RangeError for what is no sequence; WalError `ERR_WAL_WRITE`,
+   * `ERR_WAL_SYNC`, `ERR_WAL_POISONED`, `ERR_WAL_CLOSED`.
    */
   async truncateBefore(sequence: bigint | number): Promise<TruncateResult> {
     const bound = toBound(sequence, 'sequence');
     this.#checkOpen();
-    const removed: number[] = [];
-    let stopped: string | undefined;
-    for (const segment of this.#files.segments.slice(0, -1)) {
-      if (segment.last === undefined || segment.last >= bound) break;
-      if (this.#followers.isLeased(segment.number)) {
-        stopped = `a reader still needs '${segment.path}'`;
-      } else {
-        stopped = await segmentHolds(this.#driver, segment);
-      }
-      if (stopped !== undefined) break;
-      removed.push(segment.number);
-    }
-    if (removed.length > 0) await this.#files.removeFirst(removed);
-    return { removed, stopped };
+    return this.#maintenance.truncateBefore(bound);
   }
 
   /**
    * Drops every entry with a higher sequence, durably, for logs whose suffix was never committed.
-   * Appends wait meanwhile; the sequences are assigned again.
+   * Appends wait meanwhile; the sequences are assigned again. A reader that has handed out a dropped
+   * entry rejects with `ERR_WAL_READ`.
    *
-   * @throws RangeError for a sequence outside the log or inside an atomic batch. WalError as append.
+   * @throws TypeError for what is no sequence, RangeError for one outside the log or inside an atomic
+   * batch. WalError as append.
    */
   async truncateAfter(sequence: bigint | number): Promise<void> {
     const bound = toBound(sequence, 'sequence');
     this.#checkOpen();
-    await this.#appender.exchange(async (pipeline) => {
-      const last = pipeline.writtenSequence ?? 0n;
-      if (bound > last) {
-        throw new RangeError(`sequence ${String(bound)}: the log ends at ${String(last)}`);
-      }
-      if (bound === last) return pipeline;
-      const cut = await readIndexTo(this.#driver, this.#files, pipeline, bound);
-      await pipeline.finish();
-      pipeline.release();
-      try {
-        await this.#files.cutTo(cut.segment, cut.offset, bound);
-        this.#nextSequence = bound + 1n;
-        return await this.#files.startPipeline();
-      } catch (cause) {
-        const error = new WalError('ERR_WAL_WRITE', `cannot cut '${this.path}'`, {
-          path: this.path,
-          sequence: bound,
-          cause,
-        });
-        pipeline.poisonBy(error);
-        throw error;
-      }
-    });
+    await this.#maintenance.truncateAfter(bound);
   }
 
   /**
@@ -263,18 +246,21 @@ export class Wal {
     const from = options.from === undefined ? 0n : toBound(options.from, 'from');
     const to = options.to === undefined ? undefined : toBound(options.to, 'to');
     this.#checkOpen();
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw new TypeError('signal must be an AbortSignal');
+    }
+    const files = this.#files;
     const view = {
       driver: this.#driver,
-      segments: () => this.#files.segments,
-      writtenEnd: () => this.#appender.pipeline.writtenEnd,
-      writtenSequence: () => this.#appender.pipeline.writtenSequence,
-      durableSequence: () => this.#appender.pipeline.durableSequence,
-      isClosed: () => this.#closing !== undefined,
+      segments: () => files.segments,
+      writtenBytes: (segment: Segment) => files.writtenBytes(segment),
+      writtenSequence: () => files.writtenSequence,
+      durableSequence: () => files.durableSequence,
+      isClosed: () => this.#followers.hasEnded,
       nextProgress: (until: AbortSignal | undefined) => this.#followers.nextProgress(until),
       lease: () => this.#followers.lease(),
     };
-    const wanted = { from, to, follow: follow ?? false, ...(signal && { signal }) };
-    for await (const { record } of readLog(view, wanted)) yield record;
+    yield* readLog(view, { from, to, follow: follow ?? false, signal });
   }
 
   /** Sequence of the last entry that is written; undefined while there is none. */
@@ -295,6 +281,7 @@ export class Wal {
     return {
       ...stats,
       ...sumOf(this.#retired, pipeline.counters),
+      ...pipeline.latencies.stats,
       segments: segments.length,
       bytes: sealed + pipeline.end,
       rotations: this.#rotations,
@@ -325,11 +312,7 @@ export class Wal {
   ): void {
     const sync = options?.sync ?? this.#options.sync === 'always';
     if (typeof sync !== 'boolean') throw new TypeError('sync must be true or false');
-    const length = itemBytes(item);
-    const max = recordBytesMax(this.#options);
-    if (length > max) {
-      throw new RangeError(`a record of ${String(length)} bytes: at most ${String(max)} fit`);
-    }
+    const length = itemBytes(this.#checked(item));
     const signal: unknown = options?.signal;
     if (signal !== undefined && !(signal instanceof AbortSignal)) {
       throw new TypeError('signal must be an AbortSignal');
@@ -338,6 +321,16 @@ export class Wal {
     this.#checkOpen();
     if (!sync) this.#syncLater();
     this.#appender.append(item, length, sync, signal, resolve, reject);
+  }
+
+  /** A record that fits into a segment. */
+  #checked(item: WalItem): WalItem {
+    const length = itemBytes(item);
+    const max = recordBytesMax(this.#options);
+    if (length > max) {
+      throw new RangeError(`a record of ${String(length)} bytes: at most ${String(max)} fit`);
+    }
+    return item;
   }
 
   #checkOpen(): void {
@@ -367,9 +360,16 @@ export class Wal {
   }
 
   async #rotate(pipeline: CommitPipeline): Promise<CommitPipeline> {
+    const { number: from } = this.#files.active;
     const next = await this.#files.rotate(pipeline);
+    events.rotate.publish(() => {
+      const { number: to } = this.#files.active;
+      return { path: this.path, from, to, lastSequence: pipeline.writtenSequence };
+    });
     this.#rotations++;
     this.#retired = sumOf(this.#retired, pipeline.counters);
+    // Sealing made durable what nobody had asked a sync for.
+    this.#followers.onProgress(this.#files.durableSequence);
     return next;
   }
 
@@ -380,13 +380,16 @@ export class Wal {
     let closed = Promise.resolve();
     this.#followers.whenReleased(() => {
       closed = this.#driver.close();
+      // Close may have returned long ago.
+      closed.catch(() => undefined);
     });
     return closed;
   }
 
   async #close(): Promise<void> {
-    this.#cancelSync?.();
+    await this.#maintenance.idle();
     await this.#appender.drain();
+    this.#cancelSync?.();
     const { pipeline } = this.#appender;
     await runAll(this.path, [
       ...this.#files.closingSteps(pipeline, () => sealFile(pipeline, this.path)),

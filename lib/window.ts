@@ -15,6 +15,8 @@ export interface WindowOptions {
   readonly size: number;
   /** Read what the device has, not what the page cache claims. */
   readonly pastCache: boolean;
+  /** How much is read at once, in bytes, where no more is wanted. Default {@link WINDOW_BYTES}. */
+  readonly bytesMax?: number;
 }
 
 /** Part of a file in memory: `bytes[0, filled)` is the file from `position` on. */
@@ -34,7 +36,8 @@ export class FileWindow {
     this.#file = file;
     this.#pastCache = options.pastCache && file.pastCache !== undefined;
     this.#unit = this.#pastCache ? (file.pastCache?.unit ?? 1) : directUnit(file);
-    this.#memory = driver.memory(Math.min(WINDOW_BYTES, this.#roundUp(Math.max(1, this.size))));
+    const bytesMax = Math.min(WINDOW_BYTES, options.bytesMax ?? WINDOW_BYTES);
+    this.#memory = driver.memory(this.#roundUp(Math.min(bytesMax, Math.max(1, this.size))));
   }
 
   get bytes(): Uint8Array {

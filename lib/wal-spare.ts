@@ -1,0 +1,149 @@
+// The next file of the log, made ahead: created, zeroed a little, synced and entered in its
+// directory, so that going over to it costs nobody any time.
+
+import { WalError, errnoOf } from './errors.js';
+import type { IoDriver, IoFile } from './io/driver.js';
+import { scanSegment } from './segment-scan.js';
+import type { Segment } from './segments.js';
+import { newSegment } from './segments.js';
+import type { ResolvedWalOptions } from './wal-options.js';
+import { writeFully, writeJob } from './write-fully.js';
+
+/** How much of the file is zeroed when it is made, in bytes, at most. */
+const SPARE_ZEROS_MAX = 4 * 1024 * 1024;
+const ZERO_WRITE_BYTES = 256 * 1024;
+const BLOCK_BYTES = 4096;
+
+/** A file that is open for appends. */
+export interface OpenSegment {
+  readonly segment: Segment;
+  readonly file: IoFile;
+  /** Zeros stand ahead to here, durably. */
+  readonly zeroedTo: number;
+}
+
+/** Makes segments, one ahead of need. */
+export class SpareFiles {
+  readonly #driver: IoDriver;
+  readonly #directory: string;
+  readonly #options: ResolvedWalOptions;
+  readonly #syncDirectory: () => Promise<void>;
+  #spare: Promise<OpenSegment> | undefined;
+
+  constructor(
+    driver: IoDriver,
+    directory: string,
+    options: ResolvedWalOptions,
+    syncDirectory: () => Promise<void>,
+  ) {
+    this.#driver = driver;
+    this.#directory = directory;
+    this.#options = options;
+    this.#syncDirectory = syncDirectory;
+  }
+
+  /** Makes the file in the background, unless there is one. */
+  prepare(number: number): void {
+    if (this.#spare !== undefined) return;
+    const spare = this.#create(number);
+    this.#spare = spare;
+    // When it cannot be made now, whoever needs it tries again and tells its callers.
+    spare.catch(() => {
+      if (this.#spare === spare) this.#spare = undefined;
+    });
+  }
+
+  /** The file, made now if it was not yet. Rejects with what stopped it. */
+  async take(number: number): Promise<OpenSegment> {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    if (spare !== undefined) {
+      try {
+        return await spare;
+      } catch {
+        // The second try below is the one whose failure counts.
+      }
+    }
+    return this.#create(number);
+  }
+
+  /** Takes back what {@link take} gave and nobody used. */
+  giveBack(spare: OpenSegment): void {
+    this.#spare = Promise.resolve(spare);
+  }
+
+  /** Removes the file that was made ahead, if one was. */
+  async drop(): Promise<void> {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    let open: OpenSegment | undefined;
+    try {
+      open = await spare;
+    } catch {
+      // It never came to be, so there is nothing to remove.
+    }
+    if (open === undefined) return;
+    await open.file.close();
+    await this.#driver.remove(open.segment.path);
+    await this.#syncDirectory();
+  }
+
+  async #create(number: number): Promise<OpenSegment> {
+    const segment = newSegment(this.#directory, number);
+    const file = await this.#open(segment);
+    try {
+      await file.truncate(0);
+      const { preallocateBytes } = this.#options.file;
+      const wanted = Math.min(preallocateBytes, SPARE_ZEROS_MAX, this.#options.maxFileSize);
+      const zeroedTo = await this.#zero(file, wanted - (wanted % BLOCK_BYTES));
+      await file.sync();
+      await this.#syncDirectory();
+      return { segment, file, zeroedTo };
+    } catch (error) {
+      await file.close().catch(() => undefined);
+      // Should it stay, the next try finds it blank and takes it.
+      await this.#driver.remove(segment.path).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** Never takes over a file with anything in it. */
+  async #open(segment: Segment): Promise<IoFile> {
+    const { path, number } = segment;
+    const { directIo, mode } = this.#options.file;
+    const options = { access: 'write', direct: directIo, mode } as const;
+    try {
+      return await this.#driver.open(path, { ...options, create: 'exclusive' });
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error;
+    }
+    const found = await scanSegment(
+      this.#driver,
+      newSegment(this.#directory, number),
+      () => undefined,
+    );
+    if (!found.isBlank) {
+      throw new WalError('ERR_WAL_WRITE', `'${path}' is in the way of the next segment`, { path });
+    }
+    return this.#driver.open(path, { ...options, create: 'never' });
+  }
+
+  /** Zeros ahead are never needed: where they do not fit, the file starts without. */
+  async #zero(file: IoFile, end: number): Promise<number> {
+    if (end === 0) return 0;
+    const memory = this.#driver.memory(Math.min(ZERO_WRITE_BYTES, end));
+    try {
+      for (let at = 0; at < end;) {
+        const length = Math.min(memory.bytes.length, end - at);
+        await writeFully(file, writeJob(memory, 0, length, at));
+        at += length;
+      }
+      return end;
+    } catch {
+      await file.truncate(0);
+      return 0;
+    } finally {
+      memory.release();
+    }
+  }
+}
