@@ -15,7 +15,11 @@ export const LAYERS = [
   { name: 'errors', modules: ['errors'], io: [] },
   { name: 'the seam', modules: ['io/driver'], io: [] },
   { name: 'drivers', modules: ['io/*'], io: ['io/*'] },
-  { name: 'record', modules: ['checksum', 'entry', 'record'], io: ['io/addon'] },
+  {
+    name: 'record',
+    modules: ['checksum', 'diagnostics', 'entry', 'latencies', 'record'],
+    io: ['io/addon'],
+  },
   {
     name: 'batch, scan, segments',
     modules: [

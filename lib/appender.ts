@@ -3,6 +3,7 @@
 
 import type { WalPosition } from './ack-queue.js';
 import type { CommitPipeline } from './commit.js';
+import { events } from './diagnostics.js';
 import { WalError } from './errors.js';
 import { poisoned } from './failure.js';
 import type { ResolvedOptions } from './options.js';
@@ -173,6 +174,9 @@ export class Appender {
       },
       onProgress: this.#options.onProgress ?? (() => undefined),
       onFailure: (error) => {
+        const { path } = this.#options;
+        const isPoisoned = pipeline.poison !== undefined;
+        events[isPoisoned ? 'poisoned' : 'error'].publish(() => ({ path, error }));
         this.#options.sequencer?.reset(pipeline.writtenSequence);
         this.#rejectLine(error);
       },

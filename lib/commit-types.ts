@@ -1,6 +1,7 @@
 // What goes into a commit pipeline and what comes out, beside the records.
 
 import type { WalError } from './errors.js';
+import type { Latencies } from './latencies.js';
 import type { LaneCounters, LaneStart } from './write-lane.js';
 
 /** What the pipeline tells its owner. */
@@ -31,6 +32,8 @@ export interface CommitStart extends LaneStart {
   readonly segment?: number;
   /** Zeros stand ahead to here, durably. */
   readonly zeroedTo?: number;
+  /** Where to note how long writes and syncs take, when the log has its own for all its files. */
+  readonly latencies?: Latencies;
   /** Hears where every so many bytes a record starts, for an index. */
   readonly onPoint?: (sequence: bigint, offset: number) => void;
 }

@@ -8,10 +8,12 @@ import type { WalPosition } from './ack-queue.js';
 import type { Batch } from './batch.js';
 import type { CommitCounters, CommitHooks, CommitStart } from './commit-types.js';
 import { NO_HOOKS } from './commit-types.js';
+import { events } from './diagnostics.js';
 import type { WalError } from './errors.js';
 import { assertNever } from './errors.js';
 import * as failure from './failure.js';
 import type { IoDriver, IoFile } from './io/driver.js';
+import { Latencies } from './latencies.js';
 import type { ResolvedOptions } from './options.js';
 import type { RecordFields } from './record.js';
 import { Settlement } from './settlement.js';
@@ -31,6 +33,7 @@ type State =
 
 /** Owns what is between an append and the driver. */
 export class CommitPipeline {
+  readonly latencies: Latencies;
   readonly #driver: IoDriver;
   readonly #file: IoFile;
   readonly #segment: number | undefined;
@@ -59,9 +62,10 @@ export class CommitPipeline {
     };
     this.#driver = driver;
     this.#file = file;
+    this.latencies = start.latencies ?? new Latencies();
     this.#segment = start.segment;
     this.#marks = new Watermarks(start);
-    this.#lane = new WriteLane(driver, file, options.batchSize, start, {
+    this.#lane = new WriteLane(driver, file, options.batchSize, start, this.latencies, {
       mayDsync: (batch, isChain) => this.#mayDsync(batch, isChain),
       onWritten: (batch) => {
         this.#marks.onWritten(batch);
@@ -170,9 +174,10 @@ export class CommitPipeline {
     const isLonger = Math.max(fileEnd, this.#zeros.fileEnd) > end;
     if (!isLonger && this.durableEnd === end) return;
     this.#syncs++;
+    const startedAt = this.#driver.now();
     if (isLonger) await failure.trimLog(this.#file, end);
     else await this.#file.sync();
-    this.#marks.onSynced({ end, sequence: this.writtenSequence });
+    this.#onSynced({ end, sequence: this.writtenSequence }, startedAt);
   }
 
   /** A failure outside left the disk's state unknown. */
@@ -254,15 +259,27 @@ export class CommitPipeline {
     this.#isSyncing = true;
     this.#syncGoal.reset();
     this.#syncs++;
+    const startedAt = this.#driver.now();
     try {
       await this.#file.sync();
-      this.#marks.onSynced(mark);
+      this.#onSynced(mark, startedAt);
       this.#zeros.onSynced(zerosWritten);
     } catch (error) {
       this.#poison(failure.syncFailed(this.#file.path, error));
     }
     this.#isSyncing = false;
     this.#onEvent();
+  }
+
+  #onSynced(mark: { end: number; sequence: bigint | undefined }, startedAt: number): void {
+    const durationMs = this.#driver.now() - startedAt;
+    const offset = this.durableEnd;
+    this.#marks.onSynced(mark);
+    this.latencies.sync.record(durationMs);
+    events.commit.publish(() => {
+      const bytes = Math.max(0, mark.end - offset);
+      return { path: this.#file.path, kind: 'sync', offset, bytes, dsync: false, durationMs };
+    });
   }
 
   /** Has a write failed? What that means depends on which half of a dsync write it was. */

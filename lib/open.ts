@@ -2,6 +2,7 @@
 // order; whatever fails, all that was taken before is given back.
 
 import { dirname, resolve as resolvePath } from 'node:path';
+import { events, publishOpened } from './diagnostics.js';
 import { WalError, errnoOf } from './errors.js';
 import { readCarry } from './failure.js';
 import type { IoDriver, IoFile, IoLock } from './io/driver.js';
@@ -30,10 +31,14 @@ export async function openLog(path: string, options: UringWalOptions): Promise<O
   const { driver, owned } = selectDriver(resolved.driver, { ringSize: resolved.ringSize });
   const undo: (() => Promise<void>)[] = owned ? [() => driver.close()] : [];
   try {
-    return await openSteps(driver, owned, resolvePath(path), resolved, undo);
+    const log = await openSteps(driver, owned, resolvePath(path), resolved, undo);
+    tell(log);
+    return log;
   } catch (cause) {
     for (const step of undo.reverse()) await step().catch(() => undefined);
-    throw openFailed(path, cause);
+    const error = openFailed(path, cause);
+    events.error.publish(() => ({ path: resolvePath(path), error }));
+    throw error;
   }
 }
 
@@ -65,6 +70,17 @@ async function openSteps(
     start: { position, carry, lastSequence: recovery.lastSequence },
     options,
   };
+}
+
+function tell({ driver, file, recovery }: OpenLog): void {
+  const { records, bytes, end, lastSequence, quarantine } = recovery;
+  publishOpened(file.path, driver, { directIo: isDirect(file), lastSequence }, () => ({
+    records: BigInt(records),
+    bytes,
+    bytesDiscarded: end.kind === 'clean' ? 0 : recovery.trimmedBytes,
+    reason: end.kind === 'clean' ? undefined : end.reason,
+    quarantined: quarantine === undefined ? [] : [quarantine],
+  }));
 }
 
 function isDirect(file: IoFile): boolean {

@@ -2,9 +2,10 @@
 
 import type { AppenderStats } from './appender.js';
 import type { CommitCounters } from './commit-types.js';
+import type { LatencyStats } from './latencies.js';
 
 /** What a log has done since it was opened, and what is under way. */
-export interface WalStats extends AppenderStats, CommitCounters {
+export interface WalStats extends AppenderStats, CommitCounters, LatencyStats {
   readonly segments: number;
   /** Size of all segments' records, in bytes. */
   readonly bytes: number;

@@ -3,7 +3,9 @@
 
 import type { Batch } from './batch.js';
 import { BLOCK_BYTES, BatchEncoder } from './batch.js';
+import { events } from './diagnostics.js';
 import type { IoDriver, IoFile } from './io/driver.js';
+import type { Latencies } from './latencies.js';
 import type { RecordFields } from './record.js';
 import { writeFully } from './write-fully.js';
 
@@ -40,7 +42,9 @@ export interface LaneHooks {
 export class WriteLane {
   readonly counters: LaneCounters = { batches: 0, bytesWritten: 0, resubmits: 0, dsyncWrites: 0 };
   readonly isDirect: boolean;
+  readonly #driver: IoDriver;
   readonly #file: IoFile;
+  readonly #latencies: Latencies;
   readonly #hooks: LaneHooks;
   readonly #encoder: BatchEncoder;
   readonly #inFlight: Batch[] = [];
@@ -54,8 +58,11 @@ export class WriteLane {
     file: IoFile,
     batchSize: number,
     start: LaneStart,
+    latencies: Latencies,
     hooks: LaneHooks,
   ) {
+    this.#driver = driver;
+    this.#latencies = latencies;
     this.#file = file;
     this.#hooks = hooks;
     this.isDirect = file.direct !== undefined && 'blockBytes' in file.direct;
@@ -149,8 +156,10 @@ export class WriteLane {
   }
 
   async #write(batch: Batch): Promise<void> {
+    const startedAt = this.#driver.now();
     try {
       await writeFully(this.#file, batch.job);
+      this.#note(batch, this.#driver.now() - startedAt);
     } catch (error) {
       batch.error = error instanceof Error ? error : new Error(String(error));
     }
@@ -158,6 +167,14 @@ export class WriteLane {
     this.counters.resubmits += batch.job.resubmits;
     this.#retire();
     this.#hooks.onEvent();
+  }
+
+  #note({ job }: Batch, durationMs: number): void {
+    this.#latencies.write.record(durationMs);
+    events.commit.publish(() => {
+      const { position: offset, length: bytes, dsync } = job;
+      return { path: this.#file.path, kind: 'write', offset, bytes, dsync, durationMs };
+    });
   }
 
   /** Takes finished batches off the front, in log order, up to one that is not or that failed. */

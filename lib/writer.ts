@@ -16,6 +16,7 @@ import { CommitPipeline } from './commit.js';
 import { WalEntry } from './entry.js';
 import { WalError } from './errors.js';
 import type { IoDriverName } from './io/driver.js';
+import type { LatencyStats } from './latencies.js';
 import type { OpenLog } from './open.js';
 import { openLog } from './open.js';
 import type { ResolvedOptions, UringWalOptions } from './options.js';
@@ -39,7 +40,7 @@ export interface WriterDriver {
 }
 
 /** What a writer has done since it was opened, and what is under way. */
-export interface WriterStats extends AppenderStats, CommitCounters {
+export interface WriterStats extends AppenderStats, CommitCounters, LatencyStats {
   /** Offset behind the last record taken, in bytes. */
   readonly end: number;
   readonly writtenEnd: number;
@@ -178,8 +179,8 @@ export class UringWalWriter {
   /** Counters and watermarks, as of now. */
   stats(): WriterStats {
     const { pipeline, stats } = this.#appender;
-    const { end, writtenEnd, durableEnd, counters } = pipeline;
-    return { ...stats, end, writtenEnd, durableEnd, ...counters };
+    const { end, writtenEnd, durableEnd, counters, latencies } = pipeline;
+    return { ...stats, end, writtenEnd, durableEnd, ...counters, ...latencies.stats };
   }
 
   /** Misuse is told before anything is taken. Returns the record's size in bytes. */

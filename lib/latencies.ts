@@ -1,0 +1,85 @@
+// How long writes and syncs take, one figure for each batch and each sync, never one for each
+// append: HDR histograms of node:perf_hooks. They cost memory and time to make, so the first
+// figures are only kept, and counted when there are many or somebody asks.
+
+import type { RecordableHistogram } from 'node:perf_hooks';
+import { createHistogram } from 'node:perf_hooks';
+
+/** What was measured since the log was opened; durations are in microseconds, 0 when `count` is 0. */
+export interface LatencySummary {
+  readonly count: number;
+  readonly min: number;
+  readonly mean: number;
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly p999: number;
+  readonly max: number;
+}
+
+/** Latencies of a log. */
+export interface LatencyStats {
+  /** From the submission of a batch to its completion. */
+  readonly writeLatency: LatencySummary;
+  readonly syncLatency: LatencySummary;
+}
+
+/** The histogram counts in tenths of a microsecond, to about 1 %. */
+const UNITS_PER_MS = 10_000;
+const UNITS_PER_MICROSECOND = UNITS_PER_MS / 1000;
+/** Longer ones count as this long. */
+const LONGEST_MS = 600_000;
+const FIGURES = 2;
+/** So many figures are kept before they are counted. */
+const KEPT_MAX = 256;
+
+/** Durations of one kind of operation. */
+export class LatencyHistogram {
+  #histogram: RecordableHistogram | undefined;
+  readonly #kept: number[] = [];
+
+  /** Notes a duration, in milliseconds. */
+  record(durationMs: number): void {
+    this.#kept.push(durationMs);
+    if (this.#kept.length >= KEPT_MAX) this.#count();
+  }
+
+  /** All that was noted so far. */
+  summary(): LatencySummary {
+    const histogram = this.#count();
+    const { count } = histogram;
+    if (count === 0) return { count, min: 0, mean: 0, p50: 0, p90: 0, p99: 0, p999: 0, max: 0 };
+    const at = (part: number): number => histogram.percentile(part) / UNITS_PER_MICROSECOND;
+    return {
+      count,
+      min: histogram.min / UNITS_PER_MICROSECOND,
+      mean: histogram.mean / UNITS_PER_MICROSECOND,
+      p50: at(50),
+      p90: at(90),
+      p99: at(99),
+      p999: at(99.9),
+      max: histogram.max / UNITS_PER_MICROSECOND,
+    };
+  }
+
+  #count(): RecordableHistogram {
+    const highest = LONGEST_MS * UNITS_PER_MS;
+    this.#histogram ??= createHistogram({ lowest: 1, highest, figures: FIGURES });
+    for (const durationMs of this.#kept) {
+      const units = Math.round(Math.min(durationMs, LONGEST_MS) * UNITS_PER_MS);
+      this.#histogram.record(Math.max(1, units));
+    }
+    this.#kept.length = 0;
+    return this.#histogram;
+  }
+}
+
+/** The histograms of one log, whatever files it goes through. */
+export class Latencies {
+  readonly write = new LatencyHistogram();
+  readonly sync = new LatencyHistogram();
+
+  get stats(): LatencyStats {
+    return { writeLatency: this.write.summary(), syncLatency: this.sync.summary() };
+  }
+}
