@@ -1,26 +1,24 @@
-// What JavaScript sees of the addon. Arguments come from lib/io/ alone and are clean there; here
-// they are checked again only as far as memory safety needs it. lib/io/addon.ts has the types.
+// What JavaScript sees of the addon: its rings and memory; the rest is in addon_bytes.cc. Arguments
+// come from lib/io/ alone and are clean there; here they are checked again only as far as memory
+// safety needs it. lib/io/addon.ts has the types.
 #include <fcntl.h>
 #include <napi.h>
 
 #include <cerrno>
-#include <cmath>
 #include <memory>
 
+#include "addon_bytes.h"
 #include "arguments.h"
-#include "crc32.h"
 #include "environment.h"
 #include "memory.h"
-#include "records.h"
 #include "ring.h"
 #include "ring_loop.h"
-#include "system.h"
 
 namespace uring_wal {
 namespace {
 
 // Raised with every change of this interface, so that a stale build is told from a fitting one.
-constexpr uint32_t kInterfaceVersion = 1;
+constexpr uint32_t kInterfaceVersion = 2;
 
 Environment& environment_of(const Napi::CallbackInfo& info) {
   return *static_cast<Environment*>(info.Data());
@@ -80,7 +78,7 @@ Napi::Value ring_stats(const Napi::CallbackInfo& info) {
   return stats;
 }
 
-// (ring, descriptor, memory, start, length, position, flags), for reads and writes.
+// (ring, descriptor, memory, start, length, position, flags, quick), for reads and writes.
 Napi::Value transfer(const Napi::CallbackInfo& info, uint8_t opcode, uint8_t fixed_opcode) {
   Arguments arguments(info);
   RingLoop* ring = ring_of(arguments, info);
@@ -90,6 +88,7 @@ Napi::Value transfer(const Napi::CallbackInfo& info, uint8_t opcode, uint8_t fix
   const int64_t length = arguments.integer(4, 0, kMemoryBytesMax);
   const int64_t position = arguments.integer(5, 0, kPositionMax);
   const int64_t flags = arguments.integer(6, 0, UINT32_MAX);
+  const int64_t quick = arguments.integer(7, 0, 1);
   if (!arguments.valid()) return info.Env().Undefined();
   SharedMemory* shared = environment_of(info).memory(static_cast<uint32_t>(memory_number));
   const bool inside =
@@ -107,7 +106,7 @@ Napi::Value transfer(const Napi::CallbackInfo& info, uint8_t opcode, uint8_t fix
   request.length = static_cast<uint32_t>(bytes < kRequestBytesMax ? bytes : kRequestBytesMax);
   request.offset = static_cast<uint64_t>(position);
   request.flags = static_cast<uint32_t>(flags);
-  return number(info, ring->submit(request, memory));
+  return number(info, ring->submit(request, memory, quick != 0));
 }
 
 Napi::Value ring_write(const Napi::CallbackInfo& info) {
@@ -229,61 +228,6 @@ Napi::Value probe(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// (bytes, start, end, seed) → checksum
-Napi::Value checksum(const Napi::CallbackInfo& info) {
-  Arguments arguments(info);
-  const ByteRange range = arguments.byte_range(0);
-  const auto seed = static_cast<uint32_t>(arguments.integer(3, 0, UINT32_MAX));
-  if (!arguments.valid()) return info.Env().Undefined();
-  return number(info, crc32(seed, range.bytes + range.start, range.end - range.start));
-}
-
-// (bytes, start, end): RangeError when that is no run of whole records.
-Napi::Value seal(const Napi::CallbackInfo& info) {
-  Arguments arguments(info);
-  const ByteRange range = arguments.byte_range(0);
-  if (!arguments.valid()) return info.Env().Undefined();
-  if (!seal_records(range.bytes, range.start, range.end)) {
-    Napi::RangeError::New(info.Env(), "uring-wal: the bytes are no run of whole records")
-        .ThrowAsJavaScriptException();
-  }
-  return info.Env().Undefined();
-}
-
-// (bytes, start, end, table) → count
-Napi::Value scan(const Napi::CallbackInfo& info) {
-  Arguments arguments(info);
-  const ByteRange range = arguments.byte_range(0);
-  arguments.check(range.end <= UINT32_MAX, "a range below 4 GiB");
-  const Elements<uint32_t> table = arguments.uint32_array(3);
-  arguments.check(table.length >= kTableHeader, "a table that holds its header");
-  if (!arguments.valid()) return info.Env().Undefined();
-  return number(info, scan_records(range.bytes, range.start, range.end, table.data, table.length));
-}
-
-// (descriptor) → 0 or an errno
-Napi::Value lock(const Napi::CallbackInfo& info) {
-  Arguments arguments(info);
-  const int64_t descriptor = arguments.integer(0, 0, INT32_MAX);
-  if (!arguments.valid()) return info.Env().Undefined();
-  return number(info, lock_descriptor(static_cast<int>(descriptor)));
-}
-
-// (descriptor) → { known, memory, offset }, or a negated errno
-Napi::Value alignment(const Napi::CallbackInfo& info) {
-  Arguments arguments(info);
-  const int64_t descriptor = arguments.integer(0, 0, INT32_MAX);
-  if (!arguments.valid()) return info.Env().Undefined();
-  DirectAlignment found;
-  const int32_t error = direct_alignment(static_cast<int>(descriptor), &found);
-  if (error != 0) return number(info, -error);
-  Napi::Object result = Napi::Object::New(info.Env());
-  result.Set("known", found.known);
-  result.Set("memory", found.memory_bytes);
-  result.Set("offset", found.offset_bytes);
-  return result;
-}
-
 template <Napi::Value (*callback)(const Napi::CallbackInfo&)>
 void add(Napi::Object exports, const char* name, Environment* environment) {
   exports.Set(name, Napi::Function::New<callback>(exports.Env(), name, environment));
@@ -299,7 +243,6 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   Environment* data = environment.get();
   exports.Set("interfaceVersion", kInterfaceVersion);
   exports.Set("pending", kPending);
-  exports.Set("crc32Method", crc32_method());
   add<ring_open>(exports, "ringOpen", data);
   add<ring_close>(exports, "ringClose", data);
   add<ring_stats>(exports, "ringStats", data);
@@ -311,11 +254,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   add<memory_create>(exports, "memoryCreate", data);
   add<memory_release>(exports, "memoryRelease", data);
   add<probe>(exports, "probe", data);
-  add<checksum>(exports, "crc32", data);
-  add<seal>(exports, "sealRecords", data);
-  add<scan>(exports, "scanRecords", data);
-  add<lock>(exports, "flock", data);
-  add<alignment>(exports, "directAlignment", data);
+  export_byte_functions(exports);
   return exports;
 }
 

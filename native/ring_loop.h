@@ -34,7 +34,17 @@ constexpr uint32_t kTableLength = kTableHeaderLength + 2 * kCompletionsMax;
 // When the kernel takes nothing (EAGAIN and the like) and nothing is in flight, it is asked again
 // after this time, this often; then what waits fails with that errno.
 constexpr uint64_t kRetryMs = 1;
-constexpr uint32_t kRetriesMax = 2000;
+constexpr uint32_t kRetriesMax = 500;
+// A write through the page cache is done within microseconds, but not inline: ext4 leaves it to a
+// worker of the kernel, which mostly waits for this very processor. Giving way to it once is
+// cheaper than a trip through the event loop, unless others want the processor, too: then this
+// thread gets it back late. The score tells whether it pays.
+constexpr uint64_t kYieldNsMax = 100'000;
+constexpr uint32_t kYieldBytesMax = 256 * 1024;
+constexpr int32_t kYieldScoreMax = 16;
+constexpr int32_t kYieldPenalty = 4;
+// With no score left, every so many writes are tried.
+constexpr uint32_t kYieldTryEvery = 64;
 // How long the end of an environment waits for what is in flight before it leaks it.
 constexpr int64_t kTearDownMs = 2000;
 
@@ -56,7 +66,8 @@ class RingLoop {
   // Starts an operation. Its result when it is known already, or kPending. `memory` may be null;
   // otherwise it is referenced until the completion. Other completions found on the way are put
   // into the table, which JavaScript must look at after every call.
-  int32_t submit(Request request, Memory* memory);
+  // `quick`: it may well complete within microseconds.
+  int32_t submit(Request request, Memory* memory, bool quick = false);
   // Gives the ring up once nothing is under way.
   void close();
   // The environment ends: drops, cancels, waits a bounded time; what is still in flight then is
@@ -84,6 +95,7 @@ class RingLoop {
   void drive();
   uint32_t reap_into_table();
   void append_to_table(uint64_t number, int32_t result);
+  bool worth_yielding(uint32_t bytes);
   bool take_from_table(int32_t number, uint32_t from, int32_t* result);
   void fail_waiting(int32_t error);
   void plan_retry(int32_t error);
@@ -109,6 +121,9 @@ class RingLoop {
   std::vector<Completion> reaped_;
   // Operations the kernel never took, not yet in the table.
   std::deque<Completion> failed_;
+
+  int32_t yield_score_ = kYieldScoreMax / 2;
+  uint32_t yields_skipped_ = 0;
 
   std::vector<Operation> operations_;
   std::vector<uint32_t> free_operations_;

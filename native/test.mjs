@@ -24,7 +24,7 @@ const ADDON_FLAGS = ['-DNAPI_VERSION=9', '-DNAPI_DISABLE_CPP_EXCEPTIONS'];
 /** Each test program with the sources it covers. */
 const PROGRAMS = {
   bytes_test: ['crc32.cc', 'records.cc'],
-  ring_test: ['ring.cc', 'memory.cc'],
+  ring_test: ['ring.cc', 'ring_setup.cc', 'memory.cc'],
 };
 
 /** Tests of the built TypeScript that work the addon. */

@@ -133,7 +133,7 @@ describe('arguments that are none throw, and touch nothing', () => {
     const memory = native.memoryCreate(ring.number, 4096);
     if (typeof memory === 'number') throw new Error(`memoryCreate: ${memory}`);
     const write = (start: number, length: number): number =>
-      native.ringWrite(ring.number, 1, memory.number, start, length, 0, 0);
+      native.ringWrite(ring.number, 1, memory.number, start, length, 0, 0, 0);
     expect(() => write(0, 4097)).toThrow(TypeError);
     expect(() => write(4096, 1)).toThrow(TypeError);
     expect(() => write(-1, 1)).toThrow(TypeError);
@@ -197,8 +197,10 @@ describe('an addon that cannot be had', () => {
     fs.mkdirSync(`${directory}/dist/lib/io`, { recursive: true });
     fs.mkdirSync(`${directory}/native/build/Release`, { recursive: true });
     fs.writeFileSync(`${directory}/package.json`, '{"type":"module"}');
-    const built = fileURLToPath(new URL('./addon.js', import.meta.url));
-    fs.copyFileSync(built, `${directory}/dist/lib/io/addon.js`);
+    for (const name of ['addon.js', 'addon-file.js']) {
+      const built = fileURLToPath(new URL(`./${name}`, import.meta.url));
+      fs.copyFileSync(built, `${directory}/dist/lib/io/${name}`);
+    }
   });
   afterEach(() => removeDirectory(directory));
 

@@ -1,8 +1,10 @@
 // Loads the native addon, once per thread, by static paths. Its absence is no failure here: the
 // thread-pool driver and the portable checksum take over, and `addonProblem()` keeps the reason.
 
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+import { addonPaths, isDamaged, systemName } from './addon-file.js';
 
 /** What a negative number stands for where a call of the addon says so: a negated errno. */
 type NegatedErrno = number;
@@ -75,7 +77,9 @@ export interface Addon {
   /** The ring goes once its last operation has completed. */
   ringClose(ring: number): void;
   ringStats(ring: number): RingStats;
-  /** `flags`: RWF_ flags of pwritev2(2). */
+  /**
+   * `flags`: RWF_ flags of pwritev2(2). `quick`: worth a wait of microseconds for the result.
+   */
   ringWrite(
     ring: number,
     fd: number,
@@ -84,6 +88,7 @@ export interface Addon {
     length: number,
     position: number,
     flags: number,
+    quick: 0 | 1,
   ): number;
   ringRead(
     ring: number,
@@ -93,6 +98,7 @@ export interface Addon {
     length: number,
     position: number,
     flags: number,
+    quick: 0 | 1,
   ): number;
   ringSync(ring: number, fd: number, dataOnly: 0 | 1): number;
   ringAllocate(ring: number, fd: number, position: number, length: number): number;
@@ -114,14 +120,7 @@ export interface Addon {
 }
 
 /** The interface above; raised together with kInterfaceVersion of native/addon.cc. */
-const INTERFACE_VERSION = 1;
-
-/** Tried in this order, relative to dist/lib/io/. Prebuilt binaries are to be added here. */
-const ADDON_PATHS: readonly string[] = ['../../../native/build/Release/uring_wal.node'];
-
-/** See elf(5). */
-const ELF_MAGIC = 0x7f454c46;
-const ELF64_HEADER_BYTES = 64;
+const INTERFACE_VERSION = 2;
 
 interface Outcome {
   readonly addon: Addon | undefined;
@@ -148,39 +147,27 @@ function load(): Outcome {
   }
   const require = createRequire(import.meta.url);
   const problems: string[] = [];
-  for (const path of ADDON_PATHS) {
+  for (const path of addonPaths()) {
     try {
-      if (isCutShort(require.resolve(path))) throw new Error(`'${path}' is not whole`);
+      const file = fileURLToPath(new URL(path, import.meta.url));
+      if (isDamaged(require.resolve(path))) throw new Error(`'${file}' is not whole`);
       const addon = require(path) as Addon;
       if (addon.interfaceVersion === INTERFACE_VERSION) return { addon, problem: undefined };
-      problems.push(`'${path}' was built for another version of this library`);
+      problems.push(`'${file}' was built for another version of this library`);
     } catch (error) {
-      problems.push(describe(error));
+      // Of a file that is not there nothing is said where another one was.
+      if (!isMissing(error)) problems.push(describe(error));
     }
   }
+  if (problems.length === 0) problems.push(`Cannot find a binary for ${systemName()}`);
   return { addon: undefined, problem: `the native addon is not there: ${problems.join('; ')}` };
 }
 
-/**
- * Whether an ELF file ends before its section headers, which stand at its end. Loading such a file
- * would kill the process (SIGBUS) in the dynamic linker.
- */
-function isCutShort(path: string): boolean {
-  const fd = openSync(path, 'r');
-  try {
-    const { size } = fstatSync(fd);
-    const header = Buffer.alloc(ELF64_HEADER_BYTES);
-    if (readSync(fd, header, 0, header.length, 0) < header.length) return true;
-    // Of another class or byte order: the linker refuses it by itself, or it is none of ours.
-    if (header.readUInt32BE(0) !== ELF_MAGIC || header[4] !== 2 || header[5] !== 1) return false;
-    const sectionsBytes = header.readUInt16LE(0x3a) * header.readUInt16LE(0x3c);
-    return header.readBigUInt64LE(0x28) + BigInt(sectionsBytes) > BigInt(size);
-  } finally {
-    closeSync(fd);
-  }
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND';
 }
 
-/** The first line: a module that is not found also lists who asked for it. */
+/** The first line; the linker may say more. */
 function describe(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return message.split('\n', 1)[0] ?? message;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { WalError } from '../errors.js';
-import type { IoDriver } from './driver.js';
+import { type IoDriver, IoError } from './driver.js';
 import { selectDriver } from './select.js';
 import { createUringDriver } from './uring.js';
 
@@ -37,18 +37,24 @@ async function tryRing(ringSize: number): Promise<unknown> {
     await driver.close();
     return { memoriesRegistered, memoriesPlain, written };
   } catch (error) {
+    if (error instanceof IoError) return { code: error.code, syscall: error.syscall };
     if (!(error instanceof WalError)) throw error;
     return { code: error.code, errno: error.errno, message: error.message };
   }
 }
 
+async function tryAutomatic(): Promise<unknown> {
+  const { driver } = selectDriver('auto', { ringSize: 128 });
+  const { name, fallbackReason = null } = driver;
+  const written = await writeSome(driver);
+  await driver.close();
+  return { name, fallbackReason, written };
+}
+
 try {
   const rings: Record<string, unknown> = {};
   for (const ringSize of [1, 128, 32_768]) rings[String(ringSize)] = await tryRing(ringSize);
-  const { driver } = selectDriver('auto', { ringSize: 128 });
-  const { name, fallbackReason = null } = driver;
-  const auto = { name, fallbackReason, written: await writeSome(driver) };
-  await driver.close();
+  const auto = process.argv[2] === 'rings' ? undefined : await tryAutomatic();
   process.stdout.write(JSON.stringify({ rings, auto }));
 } finally {
   rmSync(directory, { recursive: true });

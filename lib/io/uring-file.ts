@@ -109,7 +109,7 @@ export class UringFile implements IoFile {
     const from = ownMemory(memory, start, length, position);
     if (fd === this.#pastFd && !this.#aligned(start, length, position))
       return this.#misaligned('read');
-    return this.#wait(addon.ringRead(number, fd, from, start, length, position, 0), READ);
+    return this.#wait(addon.ringRead(number, fd, from, start, length, position, 0, 0), READ);
   }
 
   sync(): Promise<void> {
@@ -181,8 +181,10 @@ export class UringFile implements IoFile {
     if (this.#mainFd === this.#pastFd && !this.#aligned(start, length, position)) {
       return this.#misaligned('write');
     }
+    // Into the page cache: done by another processor about as fast as this one could.
+    const quick = this.#mainFd === this.#fd && flags === 0 ? 1 : 0;
     return this.#wait(
-      addon.ringWrite(number, this.#mainFd, from, start, length, position, flags),
+      addon.ringWrite(number, this.#mainFd, from, start, length, position, flags, quick),
       operation,
     );
   }
@@ -273,7 +275,7 @@ export class UringFile implements IoFile {
       while (at < end) {
         const length = Math.min(ZERO_BYTES, end - at);
         const count = await this.#wait(
-          addon.ringWrite(number, this.#fd, memory.number, 0, length, at, 0),
+          addon.ringWrite(number, this.#fd, memory.number, 0, length, at, 0, 0),
           ALLOCATE,
         );
         if (count === 0) throw new IoError('ENOSPC', 'fallocate', this.path);

@@ -34,12 +34,14 @@ interface Report {
     string,
     | { memoriesRegistered: number; memoriesPlain: number; written: number }
     | { code: string; errno: string; message: string }
+    | { code: string; syscall: string }
   >;
   readonly auto: { name: string; fallbackReason: string | null; written: number };
 }
 
-async function report(command: string, args: readonly string[]): Promise<Report> {
-  const { stdout } = await promisify(execFile)(command, [...args, process.execPath, CHILD]);
+async function report(command: string, args: readonly string[], what = 'all'): Promise<Report> {
+  const all = [...args, process.execPath, CHILD, what];
+  const { stdout } = await promisify(execFile)(command, all);
   return JSON.parse(stdout) as Report;
 }
 
@@ -55,6 +57,23 @@ describe('io_uring refused by a seccomp filter', () => {
     }
     expect(auto).toMatchObject({ name: 'threadpool', written: 5 });
     expect(auto.fallbackReason).toMatch(words);
+  });
+});
+
+describe('single calls refused', () => {
+  const sizes = ['1', '128', '32768'];
+
+  test('io_uring_register: a kernel that cannot be probed is too old', async (context) => {
+    requireUring(context);
+    const { rings, auto } = await report('python3', [WITHOUT_URING, 'EINVAL:register']);
+    for (const size of sizes) expect(rings[size]).toMatchObject({ errno: 'ENOSYS' });
+    expect(auto).toMatchObject({ name: 'threadpool', written: 5 });
+  });
+
+  test.each(['EAGAIN', 'EPERM'])('io_uring_enter: operations reject with %s', async (errno) => {
+    // The set-up works here, and then nothing can be submitted: no hang, no crash.
+    const { rings } = await report('python3', [WITHOUT_URING, `${errno}:enter`], 'rings');
+    for (const size of sizes) expect(rings[size]).toMatchObject({ code: errno, syscall: 'write' });
   });
 });
 

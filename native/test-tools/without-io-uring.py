@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """Runs a command under a seccomp filter that refuses io_uring, as container runtimes do.
 
-    without-io-uring.py EPERM|ENOSYS command [argument ...]
+    without-io-uring.py ERRNO command [argument ...]
+    without-io-uring.py ERRNO:CALL command [argument ...]    refuses io_uring_CALL alone
+
+ERRNO is a name such as EPERM or ENOSYS, CALL one of setup, enter, register.
 
 Needs no privilege (PR_SET_NO_NEW_PRIVS). See seccomp(2).
 """
@@ -18,8 +21,8 @@ SECCOMP_MODE_FILTER = 2
 SECCOMP_RET_ERRNO = 0x00050000
 SECCOMP_RET_ALLOW = 0x7FFF0000
 
-# The same on every architecture: io_uring_setup, io_uring_enter, io_uring_register.
-FIRST_CALL, LAST_CALL = 425, 427
+# The same on every architecture.
+CALLS = {"setup": 425, "enter": 426, "register": 427}
 
 BPF_LOAD_WORD = 0x20
 BPF_JUMP_GE = 0x35
@@ -27,11 +30,11 @@ BPF_JUMP_GT = 0x25
 BPF_RETURN = 0x06
 
 
-def refuse(error):
+def refuse(error, first, last):
     instructions = [
         (BPF_LOAD_WORD, 0, 0, 0),  # offsetof(struct seccomp_data, nr)
-        (BPF_JUMP_GE, 0, 2, FIRST_CALL),
-        (BPF_JUMP_GT, 1, 0, LAST_CALL),
+        (BPF_JUMP_GE, 0, 2, first),
+        (BPF_JUMP_GT, 1, 0, last),
         (BPF_RETURN, 0, 0, SECCOMP_RET_ERRNO | error),
         (BPF_RETURN, 0, 0, SECCOMP_RET_ALLOW),
     ]
@@ -48,9 +51,12 @@ def refuse(error):
 
 
 def main():
-    if len(sys.argv) < 3 or sys.argv[1] not in ("EPERM", "ENOSYS"):
+    name, _, call = sys.argv[1].partition(":") if len(sys.argv) > 2 else ("", "", "")
+    error = getattr(errno, name, None)
+    if error is None or call not in ("", *CALLS):
         sys.exit(__doc__)
-    refuse(getattr(errno, sys.argv[1]))
+    numbers = [CALLS[call]] if call else list(CALLS.values())
+    refuse(error, min(numbers), max(numbers))
     os.execvp(sys.argv[2], sys.argv[2:])
 
 
