@@ -12,7 +12,10 @@ const TESTS = [
 ];
 
 /** What runs simulations, and may know the hour; the simulation itself may not. */
-const SIM_HOST = ['sim/cli*', 'sim/cli/**', 'sim/campaign*', 'sim/worker*', 'sim/progress*'];
+const SIM_HOST = [
+  ...['sim/cli*', 'sim/cli/**', 'sim/campaign*', 'sim/worker*', 'sim/progress*'],
+  ...['sim/exhaustive*', 'sim/failure*', 'sim/planted/**'],
+];
 
 const TIME = 'Time comes from the driver: driver.now(), delay(), defer().';
 const CHANCE = 'Nothing here may depend on chance; take it as a parameter.';
@@ -121,6 +124,8 @@ export default defineConfig(
   },
   {
     files: ['**/*.{js,mjs}'],
-    languageOptions: { globals: { console: 'readonly', process: 'readonly', URL: 'readonly' } },
+    languageOptions: {
+      globals: { Buffer: 'readonly', console: 'readonly', process: 'readonly', URL: 'readonly' },
+    },
   },
 );
