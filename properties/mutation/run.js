@@ -1,0 +1,212 @@
+// npm run mutation: how many small changes to the library the tests notice.
+//
+//   npm run mutation                        every module below
+//   npm run mutation -- --only tail,scan    some of them
+//   npm run mutation -- --sample 10         one mutant in ten, evenly
+//   npm run mutation -- --jobs 2            so many at a time (default: one per core)
+//
+// Each mutant is put into a copy of the built library; then the simulator's worlds, the unit tests
+// and the properties run over it, the fastest first, until one fails. What is left alive is listed
+// with its line; properties/mutation-survivors.md says why each may live. Stryker is not used: the
+// tests here start processes that import the library by path, and need the mutant there as well.
+
+import { spawn } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { clearTimeout, setTimeout } from 'node:timers';
+import { fileURLToPath } from 'node:url';
+import { applied, mutantsOf } from './mutants.js';
+
+const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const MODULES = ['record', 'scan', 'tail', 'recovery', 'batch', 'commit', 'writer'];
+const STAGE_MS_MAX = 90_000;
+const VITEST = 'node_modules/vitest/vitest.mjs';
+const SCORE_MIN = 90;
+
+/** The tests of a mutant, fastest first: a command's arguments, and what is in its environment. */
+const STAGES = [
+  { name: 'worlds', args: ['properties/mutation/world-killer.js', '400'], env: {} },
+  {
+    name: 'properties of bytes',
+    args: vitest(
+      ['round', 'offsets', 'bit-', 'nested', 'crash-is', 'arbitrary', 'native', 'damage'].map(
+        (name) => `dist/properties/${name}`,
+      ),
+    ),
+    env: { PROPERTY_RUNS: '150' },
+  },
+  {
+    name: 'unit tests',
+    args: vitest([
+      ...['golden', 'reader', 'recovery', 'writer.test', 'writer-open', 'writer-failure'].map(
+        (name) => `dist/lib/${name}`,
+      ),
+      ...['append-many', 'counts', 'writer-driver'].map((name) => `dist/lib/${name}`),
+    ]),
+    env: {},
+  },
+  {
+    name: 'more worlds, and the kernel',
+    args: vitest(['dist/properties/kernel-log', 'dist/properties/replay', 'dist/lib/writer-full']),
+    env: {},
+  },
+  { name: 'many worlds', args: ['properties/mutation/world-killer.js', '4000'], env: {} },
+];
+
+function vitest(files) {
+  return [VITEST, 'run', '--bail', '1', '--maxWorkers', '1', '--reporter', 'dot', ...files];
+}
+
+const options = parse(process.argv.slice(2));
+const scratch = mkdtempSync(join(tmpdir(), 'uring-wal-mutation-'));
+try {
+  await main();
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+
+async function main() {
+  const work = options.only.flatMap((name) => {
+    const text = readFileSync(join(ROOT, 'dist', 'lib', `${name}.js`), 'utf8');
+    return mutantsOf(text).map((mutant) => ({ name, text, mutant }));
+  });
+  const chosen = work.filter((_one, index) => index % options.sample === 0);
+  const folders = Array.from({ length: options.jobs }, (_one, index) => prepare(index));
+  const problem = await unmutated(folders[0]);
+  if (problem !== undefined) {
+    console.log(`without any mutant, '${problem}' fails already`);
+    process.exitCode = 1;
+    return;
+  }
+  console.log(`${chosen.length} mutants of ${work.length}`);
+  const results = [];
+  let next = 0;
+  const worker = async (folder) => {
+    while (next < chosen.length) {
+      const one = chosen[next++];
+      const killer = await test(folder, one);
+      results.push({ ...one, killer });
+      if (killer === undefined) console.log(`SURVIVED ${describe(one)}`);
+      if (results.length % 25 === 0) console.log(`${results.length} of ${chosen.length} done`);
+    }
+  };
+  await Promise.all(folders.map(worker));
+  report(results);
+}
+
+/** A folder that looks like the project, with a built library of its own. */
+function prepare(index) {
+  const folder = join(scratch, String(index));
+  mkdirSync(join(folder, 'properties', 'regressions'), { recursive: true });
+  cpSync(join(ROOT, 'dist'), join(folder, 'dist'), { recursive: true });
+  for (const name of ['package.json', 'vitest.config.js']) {
+    cpSync(join(ROOT, name), join(folder, name));
+  }
+  for (const name of ['node_modules', 'native', 'lib', '.ci', 'sim']) {
+    symlinkSync(join(ROOT, name), join(folder, name));
+  }
+  for (const name of ['tools', 'mutation']) {
+    cpSync(join(ROOT, 'properties', name), join(folder, 'properties', name), { recursive: true });
+  }
+  return folder;
+}
+
+/** The name of a stage that fails without a mutant. */
+async function unmutated(folder) {
+  for (const stage of STAGES) if (await fails(folder, stage)) return stage.name;
+  return undefined;
+}
+
+/** The name of the stage that killed the mutant; undefined: it lives. */
+async function test(folder, { name, text, mutant }) {
+  const file = join(folder, 'dist', 'lib', `${name}.js`);
+  writeFileSync(file, applied(text, mutant));
+  try {
+    for (const stage of STAGES) if (await fails(folder, stage)) return stage.name;
+    return undefined;
+  } finally {
+    writeFileSync(file, text);
+    clear(join(folder, 'properties', 'regressions'));
+  }
+}
+
+function clear(folder) {
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) rmSync(join(folder, name));
+}
+
+/** Runs a stage; a stage that hangs has noticed the mutant as well. */
+function fails(folder, { args, env }) {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, args, {
+      cwd: folder,
+      env: { ...process.env, CI: 'true', ...env },
+      stdio: 'ignore',
+      detached: true,
+    });
+    const timer = setTimeout(() => stop(child.pid), STAGE_MS_MAX);
+    child.once('exit', (code) => {
+      clearTimeout(timer);
+      stop(child.pid);
+      resolve(code !== 0);
+    });
+  });
+}
+
+/** Ends what a stage has started: its process group. */
+function stop(pid) {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+function describe({ name, text, mutant }) {
+  const { start, end, replacement, line } = mutant;
+  const lineText = text.split('\n')[line - 1]?.trim() ?? '';
+  const what = text.slice(start, end).replaceAll(/\s+/g, ' ').slice(0, 60);
+  return `lib/${name}.js:${line}: \`${what}\` → \`${replacement.slice(0, 60)}\` in \`${lineText}\``;
+}
+
+function report(results) {
+  console.log('');
+  for (const name of options.only) {
+    const own = results.filter((one) => one.name === name);
+    const killed = own.filter(({ killer }) => killer !== undefined).length;
+    console.log(`${name.padEnd(12)} ${killed} of ${own.length} killed (${percent(killed, own)} %)`);
+  }
+  for (const stage of STAGES) {
+    const count = results.filter(({ killer }) => killer === stage.name).length;
+    console.log(`by ${stage.name}: ${count}`);
+  }
+  const killed = results.filter(({ killer }) => killer !== undefined).length;
+  console.log(`score: ${percent(killed, results)} % (${killed} of ${results.length})`);
+  process.exitCode = (100 * killed) / results.length >= SCORE_MIN ? 0 : 1;
+}
+
+function percent(part, whole) {
+  return whole.length === 0 ? '-' : ((100 * part) / whole.length).toFixed(1);
+}
+
+function parse(args) {
+  const found = { only: MODULES, sample: 1, jobs: availableParallelism() };
+  for (let index = 0; index < args.length; index += 2) {
+    const value = args[index + 1] ?? '';
+    if (args[index] === '--only') found.only = value.split(',');
+    else if (args[index] === '--sample') found.sample = Number(value);
+    else if (args[index] === '--jobs') found.jobs = Number(value);
+    else throw new Error(`unknown option '${args[index]}'`);
+  }
+  return found;
+}
