@@ -4,7 +4,7 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-import { addonPaths, isDamaged, systemName } from './addon-file.js';
+import { addonFiles, isDamaged, systemName } from './addon-file.js';
 
 /** What a negative number stands for where a call of the addon says so: a negated errno. */
 type NegatedErrno = number;
@@ -147,10 +147,10 @@ function load(): Outcome {
   }
   const require = createRequire(import.meta.url);
   const problems: string[] = [];
-  for (const path of addonPaths()) {
+  for (const { path, sealed } of addonFiles()) {
     try {
       const file = fileURLToPath(new URL(path, import.meta.url));
-      if (isDamaged(require.resolve(path))) throw new Error(`'${file}' is not whole`);
+      if (isDamaged(require.resolve(path), sealed)) throw new Error(`'${file}' is not whole`);
       const addon = require(path) as Addon;
       if (addon.interfaceVersion === INTERFACE_VERSION) return { addon, problem: undefined };
       problems.push(`'${file}' was built for another version of this library`);
