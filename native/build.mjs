@@ -18,7 +18,7 @@ function fingerprint() {
   const hash = createHash('sha256');
   hash.update(`${process.version} ${process.arch} ${process.env.CXX ?? ''}\n`);
   hash.update(createRequire(import.meta.url)('node-addon-api/package.json').version);
-  const sources = readdirSync(native).filter((name) => /\.(cc|h|gyp|mjs)$/.test(name));
+  const sources = readdirSync(native).filter((name) => /\.(cc|h|gyp)$/.test(name));
   for (const name of sources.sort()) {
     hash.update(`\n${name}\n`).update(readFileSync(join(native, name)));
   }
@@ -29,7 +29,7 @@ function build() {
   const require = createRequire(import.meta.url);
   const gyp = join(dirname(require.resolve('node-gyp/package.json')), 'bin', 'node-gyp.js');
   const quiet = process.env.npm_config_loglevel === 'verbose' ? [] : ['--loglevel=warn'];
-  const args = [gyp, 'configure', 'build', `--directory=${native}`];
+  const args = [gyp, 'configure', 'build', `--directory=${native}`, '--jobs=max'];
   const prefix = headersPrefix();
   // Headers that came with this Node.js need not be downloaded.
   if (prefix !== undefined) args.push(`--nodedir=${prefix}`);

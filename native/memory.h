@@ -14,7 +14,7 @@ namespace uring_wal {
 
 constexpr size_t kMemoryAlignment = 4096;
 // V8's own limit for one ArrayBuffer is of this order.
-constexpr size_t kMemoryBytesMax = size_t{1} << 32;
+constexpr uint64_t kMemoryBytesMax = uint64_t{1} << 32;
 
 class Memory {
  public:

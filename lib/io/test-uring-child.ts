@@ -156,6 +156,13 @@ const scenarios: Record<string, (world: World) => Promise<void> | void> = {
     await keepBusy(startWorld(world.directory, 1), 50);
     process.exit(7);
   },
+  'exit with busy workers': async (world) => {
+    for (const scenario of ['worker: busy', 'worker: queued', 'worker: loop']) {
+      await new Promise((resolve) => startWorker(world, scenario).once('message', resolve));
+    }
+    await keepBusy(world, 3);
+    process.exit(7);
+  },
   'uncaught exception in flight': async (world) => {
     await keepBusy(world, 3);
     setImmediate(() => {
@@ -260,7 +267,7 @@ const scenarios: Record<string, (world: World) => Promise<void> | void> = {
       await worker.terminate();
       await exit;
     }
-    tell({ rounds: rounds > 0 });
+    tell({ rounds });
   },
   'workers end by themselves': async (world) => {
     for (const scenario of ['worker: idle', 'worker: exit', 'worker: throw']) {

@@ -79,7 +79,7 @@ export class UringFile implements IoFile {
     position: number,
     options?: IoWriteOptions,
   ): Promise<number> {
-    if (this.#closed !== undefined) return this.#refuse('write');
+    if (this.#unusable) return this.#refuse('write');
     if (options?.dsync !== true) return this.#write(memory, start, length, position, 0, WRITE);
     if (this.honoursDsync) {
       return this.#write(memory, start, length, position, RWF_DSYNC, WRITE_DSYNC);
@@ -99,7 +99,7 @@ export class UringFile implements IoFile {
     position: number,
     options?: { readonly pastCache?: boolean },
   ): Promise<number> {
-    if (this.#closed !== undefined) return this.#refuse('read');
+    if (this.#unusable) return this.#refuse('read');
     const fd = options?.pastCache === true ? this.#pastFd : this.#mainFd;
     if (fd === undefined) {
       const detail = 'no reads past the page cache on this file system';
@@ -113,7 +113,7 @@ export class UringFile implements IoFile {
   }
 
   sync(): Promise<void> {
-    if (this.#closed !== undefined) return this.#refuse('fdatasync');
+    if (this.#unusable) return this.#refuse('fdatasync');
     return this.#sync();
   }
 
@@ -142,7 +142,7 @@ export class UringFile implements IoFile {
   }
 
   async dropCache(): Promise<void> {
-    if (this.#closed !== undefined) return;
+    if (this.#unusable) return;
     const { addon, number } = this.#ring;
     try {
       await this.#wait(addon.ringDropCache(number, this.#fd), { syscall: 'fadvise' });
@@ -237,15 +237,19 @@ export class UringFile implements IoFile {
     return Promise.reject(new IoError('EINVAL', syscall, this.path, { detail, writeHalf }));
   }
 
+  get #unusable(): boolean {
+    return this.#closed !== undefined || this.#ring.closed;
+  }
+
   #refuse<T>(syscall: string): Promise<T> {
     return Promise.reject(
-      new IoError('EBADF', syscall, this.path, { detail: 'the file is closed' }),
+      new IoError('EBADF', syscall, this.path, { detail: 'the file or its driver is closed' }),
     );
   }
 
   /** Counts what goes through node:fs, so that close waits for it. */
   async #track<T>(syscall: string, run: () => Promise<T>): Promise<T> {
-    if (this.#closed !== undefined) return this.#refuse(syscall);
+    if (this.#unusable) return this.#refuse(syscall);
     this.#inFlight += 1;
     try {
       return await run();

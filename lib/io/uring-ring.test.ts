@@ -68,8 +68,12 @@ describe('one ring a thread and size', () => {
     const sync = file.sync();
     await driver.close();
     // Another driver of that size gets a ring of its own meanwhile.
-    startDriver(16);
+    const other = startDriver(16);
     await sync;
+    const detail = /the file or its driver is closed/;
+    await expect(file.sync()).rejects.toMatchObject({ code: 'EBADF' });
+    await expect(file.read(other.memory(1), 0, 1, 0)).rejects.toThrow(detail);
+    await file.dropCache();
     await file.close();
     expect(ringDescriptors()).toBe(before + 1);
   });

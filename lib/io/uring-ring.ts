@@ -45,6 +45,7 @@ export class SharedRing {
   readonly #handle: RingHandle;
   readonly #waiting: (Completion | undefined)[] = [];
   #users = 1;
+  #closed = false;
   #registered = 0;
   #plain = 0;
 
@@ -76,11 +77,17 @@ export class SharedRing {
     return ring;
   }
 
+  /** Whether its last user has left: it takes no more operations. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** Gives up one use; with the last, the ring goes once its operations have completed. */
   leave(): void {
     this.#users -= 1;
     assert(this.#users >= 0, 'a ring is left as often as it was taken');
     if (this.#users > 0) return;
+    this.#closed = true;
     rings.delete(this.#size);
     this.addon.ringClose(this.number);
   }
