@@ -21,13 +21,17 @@ export class Choices {
   readonly #replayed: ChoiceLists;
   readonly #recorded: number[][] = LANES.map(() => []);
 
-  private constructor(random: Random | undefined, replayed: ChoiceLists) {
+  readonly #mildness: number;
+
+  private constructor(random: Random | undefined, replayed: ChoiceLists, mildness = 0) {
     this.#random = random;
     this.#replayed = replayed;
+    this.#mildness = mildness;
   }
 
-  static fromSeed(seed: number): Choices {
-    return new Choices(new Random(seed), []);
+  /** `mildness` of 256 draws are 0 whatever their range: for small worlds. */
+  static fromSeed(seed: number, mildness = 0): Choices {
+    return new Choices(new Random(seed), [], mildness);
   }
 
   /** Replays; a value out of range counts modulo the range, a missing one as 0. */
@@ -47,7 +51,7 @@ export class Choices {
     if (range <= 1) return 0;
     const random = this.#random;
     if (random === undefined) return this.#replay(lane, range);
-    return this.#record(lane, random.next() % range);
+    return this.#record(lane, this.#isMild(random) ? 0 : random.next() % range);
   }
 
   /** True in `numerator` of 256 cases; false is the mild choice. */
@@ -55,7 +59,8 @@ export class Choices {
     if (numerator <= 0) return false;
     const random = this.#random;
     if (random === undefined) return this.#replay(lane, 2) === 1;
-    return this.#record(lane, (random.next() & 255) < numerator ? 1 : 0) === 1;
+    const isTrue = !this.#isMild(random) && (random.next() & 255) < numerator;
+    return this.#record(lane, isTrue ? 1 : 0) === 1;
   }
 
   /** An index into `weights`, by weight while exploring; any index with weight > 0 in a replay. */
@@ -65,6 +70,7 @@ export class Choices {
       const index = this.#replay(lane, weights.length);
       return (weights[index] ?? 0) > 0 || index === 0 ? index : 0;
     }
+    if (this.#isMild(random)) return this.#record(lane, 0);
     let total = 0;
     for (const weight of weights) total += weight;
     let rest = random.next() % Math.max(total, 1);
@@ -79,6 +85,7 @@ export class Choices {
   small(lane: number, max: number): number {
     const random = this.#random;
     if (random === undefined) return this.#replay(lane, max + 1);
+    if (this.#isMild(random)) return this.#record(lane, 0);
     const bits = random.next() % 32;
     const value = bits === 0 ? random.next() : random.next() >>> bits;
     return this.#record(lane, value % (max + 1));
@@ -87,6 +94,10 @@ export class Choices {
   /** What was drawn so far, trailing zeros left off: they are what an exhausted list gives. */
   recorded(): number[][] {
     return this.#recorded.map(trimZeros);
+  }
+
+  #isMild(random: Random): boolean {
+    return this.#mildness > 0 && (random.next() & 255) < this.#mildness;
   }
 
   #replay(lane: number, range: number): number {

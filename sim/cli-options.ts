@@ -77,7 +77,6 @@ function parse(args: readonly string[]): ReturnType<typeof rawParse> {
   }
 }
 
-// eslint-disable-next-line @typescript-eslint/explicit-function-return-type -- parseArgs infers it
 function rawParse(args: readonly string[]) {
   return parseArgs({
     args: [...args],

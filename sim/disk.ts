@@ -73,6 +73,14 @@ export class SimDisk {
     }
   }
 
+  /** Writeback errors that nobody was told of yet are nobody's any more. */
+  forgetErrors(directory = this.root): void {
+    for (const entry of directory.entries.values()) {
+      if (entry instanceof SimInode) entry.errorsTold = entry.errors;
+      else this.forgetErrors(entry);
+    }
+  }
+
   powerCut(plan: SurvivalPlan): void {
     this.root.powerCut(plan);
   }

@@ -19,6 +19,7 @@ import { SimInode } from './disk-file.js';
 import { drawnSurvival } from './disk-survival.js';
 import { SimFile } from './driver-file.js';
 import { SimMemory } from './driver-memory.js';
+import { asError, attempt, never } from './driver-promise.js';
 import { OperationTable, type Settlement, type TouchedRange } from './driver-operation.js';
 import type { SimEnvironment } from './environment.js';
 import { LANE } from './choices.js';
@@ -283,7 +284,7 @@ export class SimDriver implements IoDriver {
           failure ??= attempt(() => (result = value()));
           this.#noteEnd(failure, id, name, result);
           if (failure === undefined) resolve(result as T);
-          else reject(failure as Error);
+          else reject(asError(failure));
         };
       };
       const operation = this.operations.issue(name, path, next, more.touches, more.abandon);
@@ -349,19 +350,5 @@ export class SimDriver implements IoDriver {
     this.openFiles.clear();
     this.#deferred.length = 0;
     this.#timers.clear();
-  }
-}
-
-/** A promise of a process that died: it never settles, and holds on to nothing. */
-export function never<T>(): Promise<T> {
-  return new Promise<T>(() => undefined);
-}
-
-function attempt(action: () => unknown): unknown {
-  try {
-    action();
-    return undefined;
-  } catch (error) {
-    return error;
   }
 }

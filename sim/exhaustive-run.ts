@@ -4,8 +4,8 @@
 
 import { UringWalWriter, WalEntry, WalError } from '../lib/index.js';
 import { Choices } from './choices.js';
-import { SimDisk } from './disk.js';
-import { SimInode } from './disk-file.js';
+import type { SimDisk } from './disk.js';
+import type { SimInode } from './disk-file.js';
 import type { SurvivalPlan } from './disk-survival.js';
 import { SimDriver } from './driver.js';
 import { SimEnvironment, type SimFileSystem } from './environment.js';
@@ -14,7 +14,7 @@ import type { Violation } from './invariants.js';
 import type { ModelEntry } from './model.js';
 import { Oracle } from './oracle.js';
 import { SECTOR_BYTES } from './profile.js';
-import { LOG_PATH } from './writer-scenario.js';
+import { LOG_PATH } from './workload.js';
 
 /** Subsets are exhausted up to so many unsynced sectors; torn ones up to fewer. */
 const SECTORS_MAX = 12;

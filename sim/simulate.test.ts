@@ -54,13 +54,13 @@ function counters(sync: boolean): SimWorkload<Map<string, number>> {
 }
 
 test('a store that waits for durability survives every crash', async () => {
-  const { failure, crashes } = await simulate(counters(true), { worlds: 400 });
+  const { failure, crashes } = await simulate(counters(true), { worlds: 200 });
   expect(failure).toBeUndefined();
-  expect(crashes).toBeGreaterThan(300);
+  expect(crashes).toBeGreaterThan(100);
 });
 
 test('a store that does not wait is caught, shrunk and replayed', async () => {
-  const { failure } = await simulate(counters(false), { worlds: 400 });
+  const { failure } = await simulate(counters(false), { worlds: 200 });
   expect(failure?.message).toMatch(/is \d+, but a caller was told \d+/);
   expect(failure?.steps.length).toBeLessThanOrEqual(8);
   expect(failure?.html).toContain('<svg');

@@ -52,6 +52,7 @@ export class UserScenario<State> implements Scenario {
     const environment = this.#environment;
     const isLast = life === this.#lives - 1;
     environment.faultsOn = !isLast;
+    if (isLast) environment.disk.forgetErrors();
     this.#mood = 'working';
     const process: SimProcess = {
       driver,

@@ -6,7 +6,8 @@ import { Engine, type EngineOptions, type EngineResult, type Scenario } from './
 import { SimEnvironment, type TraceEvent } from './environment.js';
 import { FAULTS, FAULT_NAMES, type FaultName } from './faults.js';
 import { PROFILES, type Profile } from './profile.js';
-import { ACTIONS, type Workload, WriterScenario } from './writer-scenario.js';
+import { ACTIONS, type Workload } from './workload.js';
+import { WriterScenario } from './writer-scenario.js';
 import { drawWriterOptions } from './writer-options.js';
 
 /** What may happen in a world; the rest is drawn. */
@@ -34,6 +35,7 @@ export interface WorldResult extends EngineResult {
 const LIVES = [2, 1, 3, 5, 9];
 const LIVES_WEIGHTS = [2, 1, 2, 3, 8];
 const ACTIONS_MAX = [8, 1, 3, 20];
+const BURST_SYNC = [100, 0, 20];
 const EAGERNESS = [1, 0, 2, 6];
 const WRITEBACK_EAGERNESS = [0, 100, 220];
 const ACTION_WEIGHTS = [1, 8, 6, 3, 4, 2, 2, 1, 4, 1];
@@ -129,7 +131,8 @@ function drawWorkload(choices: Choices): Workload {
     index > 1 && choices.chance(LANE.config, 90) ? 0 : (ACTION_WEIGHTS[index] ?? 1),
   );
   if (huge) ENDING_ACTIONS.forEach((name) => (weights[ACTIONS.indexOf(name)] = 0));
-  return { options, weights, actionsMax, huge };
+  const burstSync = pick(choices, BURST_SYNC);
+  return { options, weights, actionsMax, burstSync, huge };
 }
 
 function drawProfile(choices: Choices): Profile {

@@ -11,34 +11,11 @@ import type { SimEnvironment } from './environment.js';
 import { drawDamage } from './medium.js';
 import { type ModelEntry, describe } from './model.js';
 import { Oracle } from './oracle.js';
+import { checkError, checkMemory, checkNothingLeft } from './scenario-checks.js';
+import { Outcomes } from './outcomes.js';
 import { type ReadBack, checkReadBack, readLog } from './read-back.js';
 import { watchTrims } from './trim-watch.js';
-
-export const LOG_PATH = '/log';
-
-/** What the callers of a world do, and how often. */
-export interface Workload {
-  readonly options: UringWalOptions;
-  /** Weight of each of {@link ACTIONS}. */
-  readonly weights: readonly number[];
-  /** Actions in one life at most. */
-  readonly actionsMax: number;
-  /** Logs grow beyond the point where space is zeroed ahead. */
-  readonly huge: boolean;
-}
-
-export const ACTIONS = [
-  'stop',
-  'append',
-  'append-sync',
-  'burst',
-  'flush',
-  'append-abortable',
-  'abort',
-  'read',
-  'idle',
-  'close',
-] as const;
+import { ACTIONS, LOG_PATH, type Workload } from './workload.js';
 
 /** A writer zeroes space ahead once its log has grown this much since it was opened. */
 const ZEROING_STARTS_BYTES = 20_000;
@@ -57,8 +34,6 @@ type Phase =
   | { readonly kind: 'ending'; readonly what: string }
   | { readonly kind: 'over' };
 
-type Outcome = () => void;
-
 /** The reason that aborted appends reject with. */
 const ABORTED = Object.assign(new Error('the caller gave up'), { code: 'ABORT_ERR' });
 
@@ -66,15 +41,13 @@ export class WriterScenario implements Scenario {
   readonly oracle: Oracle;
   readonly #environment: SimEnvironment;
   readonly #workload: Workload;
-  readonly #outcomes: Outcome[] = [];
+  readonly #outcomes = new Outcomes();
   readonly #aborts: AbortController[] = [];
   #driver: SimDriver | undefined;
   #life = 0;
   #phase: Phase = { kind: 'over' };
   #actionsLeft = 0;
   #idleUntil = 0;
-  /** Appends, flushes and reads whose promise is open. */
-  #open = 0;
   #largestRecord = 0;
   /** Bytes submitted in this life. */
   #lifeBytes = 0;
@@ -95,8 +68,7 @@ export class WriterScenario implements Scenario {
   start(driver: SimDriver, life: number): void {
     this.#driver = driver;
     this.#life = life;
-    this.#open = 0;
-    this.#outcomes.length = 0;
+    this.#outcomes.restart(driver);
     this.#aborts.length = 0;
     this.#actionsLeft = this.#workload.actionsMax;
     this.#largestRecord = 0;
@@ -121,7 +93,7 @@ export class WriterScenario implements Scenario {
     const { choices } = this.#environment;
     this.#actionsLeft -= 1;
     const action = ACTIONS[choices.weighted(LANE.action, this.#workload.weights)] ?? 'stop';
-    this.#environment.mix(action.length * 31 + this.#open);
+    this.#environment.mix(action.length * 31 + this.#outcomes.open);
     switch (action) {
       case 'stop':
         this.#actionsLeft = 0;
@@ -159,14 +131,19 @@ export class WriterScenario implements Scenario {
   }
 
   drained(): void {
-    if (this.#outcomes.length > 0) {
-      for (const outcome of this.#outcomes.splice(0)) outcome();
+    if (this.#outcomes.drain()) {
       this.#settledTurns += 1;
       const isDue = this.#settledTurns % MEMORY_CHECK_TURNS === 0;
-      if (isDue && this.#phase.kind === 'serving') this.#checkMemory(this.#phase.writer);
+      if (isDue && this.#phase.kind === 'serving')
+        checkMemory(
+          this.#environment,
+          this.#phase.writer,
+          this.#largestRecord,
+          this.#outcomes.open,
+        );
     }
-    if (this.#phase.kind === 'ending' && this.#open === 0) {
-      this.#checkNothingLeft(this.#phase.what);
+    if (this.#phase.kind === 'ending' && this.#outcomes.open === 0) {
+      checkNothingLeft(this.#environment, this.#driver, this.#phase.what, this.#outcomes.open);
       this.#phase = { kind: 'over' };
     }
   }
@@ -181,7 +158,7 @@ export class WriterScenario implements Scenario {
   }
 
   crashed(kind: CrashKind): void {
-    this.#outcomes.length = 0;
+    this.#outcomes.restart(undefined);
     this.#phase = { kind: 'over' };
     this.oracle.crashed(kind === 'kill');
     this.#environment.note('world', 0, () => {
@@ -208,30 +185,6 @@ export class WriterScenario implements Scenario {
     this.#environment.note('detail', 0, text);
   }
 
-  #later<T>(promise: Promise<T>, done: (value: T) => void, failed: (error: unknown) => void): void {
-    const driver = this.#driver;
-    this.#open += 1;
-    const settle = (outcome: Outcome): void => {
-      if (driver?.dead === true || driver !== this.#driver) return;
-      this.#outcomes.push(() => {
-        this.#open -= 1;
-        outcome();
-      });
-    };
-    promise.then(
-      (value) => {
-        settle(() => {
-          done(value);
-        });
-      },
-      (error: unknown) => {
-        settle(() => {
-          failed(error);
-        });
-      },
-    );
-  }
-
   #openLog(driver: SimDriver): void {
     const { isDamaged } = this.oracle;
     this.#environment.faultsOn = !isDamaged && this.#openFailures < OPEN_FAILURES_MAX;
@@ -239,7 +192,7 @@ export class WriterScenario implements Scenario {
     const recovery = this.#trimAllowed ? 'trim' : 'strict';
     const options: UringWalOptions = { ...this.#workload.options, driver, recovery };
     this.#say(() => `open the log${this.#trimAllowed ? ' with recovery: trim' : ''}`);
-    this.#later(
+    this.#outcomes.expect(
       UringWalWriter.open(LOG_PATH, options),
       (writer) => {
         this.#opened(writer);
@@ -265,7 +218,7 @@ export class WriterScenario implements Scenario {
   }
 
   #openFailed(error: unknown): void {
-    this.#checkError('open', error);
+    checkError(this.#environment, 'open', error);
     this.#environment.note('verdict', 0, () => `open failed: ${String(error)}`);
     this.#openFailures += 1;
     if (error instanceof WalError && error.code === 'ERR_WAL_CORRUPT') {
@@ -280,7 +233,8 @@ export class WriterScenario implements Scenario {
     const last = String(first + count - 1);
     this.#say(() => `append entries ${String(first)} to ${last} at once`);
     for (let index = 0; index < count; index++) {
-      this.#append(writer, this.#environment.choices.chance(LANE.action, 100), { inBurst: true });
+      const sync = this.#environment.choices.chance(LANE.action, this.#workload.burstSync);
+      this.#append(writer, sync, { inBurst: true });
     }
   }
 
@@ -314,7 +268,7 @@ export class WriterScenario implements Scenario {
     });
     key.fill(0xee);
     value.fill(0xee);
-    this.#later(
+    this.#outcomes.expect(
       promise,
       (position) => {
         this.#environment.mix(position.offset + 1);
@@ -330,16 +284,16 @@ export class WriterScenario implements Scenario {
   #rejected(entry: ModelEntry, error: unknown): void {
     this.#environment.mix(11);
     this.#tell(() => `${describe(entry)} rejected: ${String(error)}`);
-    if (error !== ABORTED) this.#checkError('append', error);
+    if (error !== ABORTED) checkError(this.#environment, 'append', error);
     const code = (error as { code?: unknown }).code;
     this.oracle.rejected(entry, typeof code === 'string' ? code : undefined);
   }
 
   #flush(writer: UringWalWriter): void {
     const count = this.oracle.model.entries.length;
-    if (this.#open > 0) this.#environment.fire('flush-mid-batch');
+    if (this.#outcomes.open > 0) this.#environment.fire('flush-mid-batch');
     this.#say(() => 'flush');
-    this.#later(
+    this.#outcomes.expect(
       writer.flush(),
       () => {
         this.#tell(() => 'flush resolved');
@@ -347,7 +301,7 @@ export class WriterScenario implements Scenario {
       },
       (error) => {
         this.#tell(() => `flush rejected: ${String(error)}`);
-        this.#checkError('flush', error);
+        checkError(this.#environment, 'flush', error);
       },
     );
   }
@@ -371,22 +325,23 @@ export class WriterScenario implements Scenario {
       ({ state }) => state === 'written' || state === 'durable',
     );
     this.#say(() => 'read the log');
-    this.#later<WalReader | undefined>(
+    this.#outcomes.expect<WalReader | undefined>(
       readLog(LOG_PATH, driver, readBack),
       () => {
         checkReadBack(this.#environment, this.oracle, readBack, known);
       },
       (error) => {
-        this.#checkError('read', error);
+        checkError(this.#environment, 'read', error);
       },
     );
   }
 
   #close(writer: UringWalWriter): void {
-    if (this.#phase.kind === 'serving' && this.#open > 0) this.#environment.fire('close-mid-batch');
+    if (this.#phase.kind === 'serving' && this.#outcomes.open > 0)
+      this.#environment.fire('close-mid-batch');
     this.#phase = { kind: 'closing', writer };
     this.#say(() => 'close');
-    this.#later(
+    this.#outcomes.expect(
       writer.close(),
       () => {
         this.oracle.closed(this.#life);
@@ -394,47 +349,9 @@ export class WriterScenario implements Scenario {
       },
       (error) => {
         this.#tell(() => `close rejected: ${String(error)}`);
-        this.#checkError('close', error);
+        checkError(this.#environment, 'close', error);
         this.#phase = { kind: 'ending', what: 'close' };
       },
     );
-  }
-
-  #checkNothingLeft(what: string): void {
-    const driver = this.#driver;
-    if (driver === undefined) return;
-    const left = [
-      [driver.openFiles.size, 'open files'],
-      [driver.locksHeld, 'locks'],
-      [driver.timers, 'timers'],
-      [driver.operations.list.length, 'operations in flight'],
-      [this.#open, 'open promises'],
-    ] as const;
-    const found = left.filter(([count]) => count > 0);
-    this.#environment.checks.that(found.length === 0, 'everything-settles', () => {
-      const list = found.map(([count, name]) => `${String(count)} ${name}`).join(', ');
-      return `${what} left ${list} behind`;
-    });
-  }
-
-  #checkMemory(writer: UringWalWriter): void {
-    const { queuedBytes, queuedRecords, queuedBytesPeak } = writer.stats();
-    const { queueBytesMax, channelCapacity } = writer.options;
-    const bound = Math.max(queueBytesMax, this.#largestRecord);
-    const isBounded =
-      queuedBytes <= bound && queuedBytesPeak <= bound && queuedRecords <= channelCapacity;
-    this.#environment.checks.that(
-      isBounded && queuedRecords <= this.#open,
-      'memory-bounded',
-      () =>
-        `${String(queuedRecords)} records with ${String(queuedBytes)} bytes are queued (peak ` +
-        `${String(queuedBytesPeak)}); allowed are ${String(channelCapacity)} and ${String(bound)}`,
-    );
-  }
-
-  #checkError(what: string, error: unknown): void {
-    this.#environment.checks.that(error instanceof WalError, 'everything-settles', () => {
-      return `${what} rejected with what is no WalError: ${String(error)}`;
-    });
   }
 }

@@ -87,6 +87,13 @@ const RECOVERY_BUGS: readonly Mutation[] = [
     "kind: tear && size < 0 ? 'tear' : 'corrupt'",
   ),
   planted(
+    'short-gap-is-corruption',
+    'a gap of zeros shorter than a sector, as a file system leaves that takes back, is damage',
+    TAIL,
+    'const isGap = await isZero(window, offset, search);',
+    'const isGap = search < 0;',
+  ),
+  planted(
     'corruption-is-torn',
     'damage in the middle is taken for a torn tail',
     TAIL,

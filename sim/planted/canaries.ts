@@ -20,7 +20,7 @@ export const CANARIES: readonly Canary[] = [
       "const fault = environment.draw('sync');",
       "environment.draw('sync');\n    const fault = undefined;",
     ),
-    bug: 'poisoned-appends-never-settle',
+    bug: 'sync-error-swallowed',
   },
   {
     mutation: {

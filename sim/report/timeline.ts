@@ -173,7 +173,7 @@ function sectorMap(
       since = step;
     }
     close(last + 1);
-    const label = `${String(row * 512)}`;
+    const label = String(row * 512);
     parts.push(
       `<text x="${String(LEFT - 6)}" y="${String(y + row * SECTOR_ROW + 8)}" class="label">${label}</text>`,
     );
