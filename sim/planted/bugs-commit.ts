@@ -34,8 +34,8 @@ export const COMMIT_BUGS: readonly Mutation[] = [
     'sync-error-retried',
     'a failed sync is tried again, and the second one lies',
     COMMIT,
-    'await this.#file.sync();\n      this.#marks',
-    'await this.#file.sync().catch(() => this.#file.sync());\n      this.#marks',
+    'await this.#file.sync();\n      this.#',
+    'await this.#file.sync().catch(() => this.#file.sync());\n      this.#',
   ),
   planted(
     'sync-error-forgotten',
