@@ -27,7 +27,8 @@ export function temporaryFolder() {
   return folder;
 }
 
-function runNpm(args, options) {
+/** Runs npm and waits for it. */
+export function runNpm(args, options) {
   return spawnSync(process.execPath, [npmScript(), ...args], options);
 }
 

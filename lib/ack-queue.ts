@@ -3,6 +3,7 @@
 
 /** Where a record stands: what `append` resolves to. */
 export interface WalPosition {
+  /** The sequence of the record. */
   readonly sequence: bigint;
   /** Number of the file, where the log has several. */
   readonly segment?: number;

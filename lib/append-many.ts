@@ -4,6 +4,7 @@ import type { WalPosition } from './ack-queue.js';
 
 /** Where many records stand: index i belongs to entry i. */
 export interface WalPositions {
+  /** Sequences of the records. */
   readonly sequences: bigint[];
   /** Offsets in the file, in bytes. */
   readonly offsets: number[];

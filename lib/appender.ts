@@ -43,12 +43,19 @@ export type Swap = (pipeline: CommitPipeline) => Promise<CommitPipeline>;
 
 /** Counters and gauges of an appender. */
 export interface AppenderStats {
+  /** Appends taken on, since open. */
   readonly appends: number;
+  /** Appends whose promise resolved, since open. */
   readonly acknowledged: number;
+  /** Appends whose promise rejected, since open. */
   readonly rejected: number;
+  /** Records queued or in flight now. */
   readonly queuedRecords: number;
+  /** The same in bytes. */
   readonly queuedBytes: number;
+  /** The most there ever were, in bytes. */
   readonly queuedBytesPeak: number;
+  /** Appends that wait for room in the queue now. */
   readonly waiting: number;
 }
 

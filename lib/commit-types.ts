@@ -20,7 +20,9 @@ export interface CommitHooks {
 
 /** Counters, all since open. */
 export interface CommitCounters extends Readonly<LaneCounters> {
+  /** Syncs of the whole file. */
   readonly syncs: number;
+  /** Times the log was cut to its last whole record after a failed write. */
   readonly trims: number;
 }
 

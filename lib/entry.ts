@@ -20,7 +20,9 @@ export type WalEntryType = 'put' | 'delete';
 export class WalEntry {
   /** The owner's number for this entry, 0 … 2^64 - 1. */
   readonly sequence: bigint;
+  /** What the entry does to its key. */
   readonly type: WalEntryType;
+  /** The key; the bytes belong to the entry. */
   readonly key: Uint8Array;
   /** Empty for a delete. */
   readonly value: Uint8Array;

@@ -36,13 +36,20 @@ export interface WalErrorFacts {
 
 /** What the world did to the log: a stable `code`, the facts, and the `cause`. */
 export class WalError extends Error {
+  /** `WalError`. */
   override readonly name = 'WalError';
+  /** What happened; stable. */
   readonly code: WalErrorCode;
+  /** As in {@link WalErrorFacts}; undefined where it is not known. */
   readonly path: string | undefined;
+  /** As in {@link WalErrorFacts}. */
   readonly offset: number | undefined;
+  /** As in {@link WalErrorFacts}. */
   readonly sequence: bigint | undefined;
+  /** As in {@link WalErrorFacts}; taken from the cause unless given. */
   readonly errno: string | undefined;
 
+  /** `message` is for people and may change; `code` and `facts` are for programs. */
   constructor(code: WalErrorCode, message: string, facts: WalErrorFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
     this.code = code;

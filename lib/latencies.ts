@@ -7,13 +7,21 @@ import { createHistogram } from 'node:perf_hooks';
 
 /** What was measured since the log was opened; durations are in microseconds, 0 when `count` is 0. */
 export interface LatencySummary {
+  /** Operations measured. */
   readonly count: number;
+  /** The shortest. */
   readonly min: number;
+  /** Their average. */
   readonly mean: number;
+  /** The median. */
   readonly p50: number;
+  /** Nine of ten took no longer. */
   readonly p90: number;
+  /** 99 of 100 took no longer. */
   readonly p99: number;
+  /** 999 of 1000 took no longer. */
   readonly p999: number;
+  /** The longest. */
   readonly max: number;
 }
 
@@ -21,6 +29,7 @@ export interface LatencySummary {
 export interface LatencyStats {
   /** From the submission of a batch to its completion. */
   readonly writeLatency: LatencySummary;
+  /** From the submission of a sync to its completion. */
   readonly syncLatency: LatencySummary;
 }
 

@@ -206,6 +206,7 @@ export class WalReader implements AsyncIterable<WalRecord> {
     if (this.#ownsDriver) await this.#driver.close();
   }
 
+  /** {@link close}, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -29,7 +29,9 @@ export interface WalRecovery {
   readonly records: number;
   /** Their size in bytes: where the next record goes. */
   readonly bytes: number;
+  /** Sequence of the first record; undefined in an empty log. */
   readonly firstSequence: bigint | undefined;
+  /** Sequence of the last record; undefined in an empty log. */
   readonly lastSequence: bigint | undefined;
   /** How the log ended. */
   readonly end: WalEnd;

@@ -31,6 +31,7 @@ export type WalEndKind = 'clean' | 'torn' | 'tear' | 'corrupt';
 
 /** How a log ends, where, and why. */
 export interface WalEnd {
+  /** How the log ends. */
   readonly kind: WalEndKind;
   /** End of the last whole record, in bytes from the start of the file. */
   readonly offset: number;

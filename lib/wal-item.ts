@@ -16,6 +16,7 @@ const BATCH_ENTRIES_MAX = 1000000;
 export interface WalBatchEntry {
   /** Default `put`. */
   readonly type?: 'put' | 'delete';
+  /** Bytes, or text that is stored as UTF-8. */
   readonly key: Uint8Array | string;
   /** Needed for a put, refused for a delete (unless it is empty). */
   readonly value?: Uint8Array | string;

@@ -35,7 +35,9 @@ export interface WalOptions extends Omit<UringWalOptions, 'sync' | 'recovery'> {
 
 /** How far recovery is, in bytes. */
 export interface RecoveryProgress {
+  /** Bytes read so far. */
   readonly bytesRead: number;
+  /** Bytes there are to read. */
   readonly bytesTotal: number;
 }
 
@@ -43,13 +45,21 @@ export interface RecoveryProgress {
 export interface ResolvedWalOptions {
   /** What a single file of the log is opened with. */
   readonly file: ResolvedOptions;
+  /** As in {@link WalOptions}. */
   readonly maxFileSize: number;
+  /** As in {@link WalOptions}. */
   readonly maxWalFiles: number;
+  /** As in {@link WalOptions}. */
   readonly maxWalFilesHard: number;
+  /** As in {@link WalOptions}. */
   readonly sync: SyncPolicy;
+  /** As in {@link WalOptions}. */
   readonly recovery: WalRecoveryMode;
+  /** As in {@link WalOptions}. */
   readonly verifyAll: boolean;
+  /** As in {@link WalOptions}. */
   readonly onProgress: (progress: RecoveryProgress) => void;
+  /** As in {@link WalOptions}. */
   readonly onWarning: (message: string) => void;
 }
 

@@ -36,6 +36,7 @@ export class WalRecord {
   readonly #keyLength: number;
   readonly #inner: Inner | undefined;
 
+  /** @internal Made by readers alone. */
   constructor(
     ground: Ground,
     at: number,
@@ -52,17 +53,20 @@ export class WalRecord {
     this.#inner = inner;
   }
 
+  /** The sequence of the entry. */
   get sequence(): bigint {
     const first = this.#ground.view.getBigUint64(this.#at + record.AT_SEQUENCE, true);
     return this.#inner === undefined ? first : first + BigInt(this.#inner.index);
   }
 
+  /** What the entry does to its key. */
   get type(): WalEntryType {
     if (this.#inner !== undefined) return this.#inner.entry.type;
     const typeByte = this.#ground.view.getUint8(this.#at + record.AT_TYPE);
     return typeByte === record.TYPE_PUT ? 'put' : 'delete';
   }
 
+  /** The key: a view of the bytes that the record stands in. */
   get key(): Uint8Array {
     if (this.#inner !== undefined) return this.#inner.entry.key;
     const { buffer, byteOffset } = this.#ground;
@@ -78,6 +82,7 @@ export class WalRecord {
     return new Uint8Array(buffer, start, length);
   }
 
+  /** CRC-32 of the record, verified. */
   get crc(): number {
     return this.#ground.view.getUint32(this.#at + this.length - 4, true);
   }
@@ -107,6 +112,7 @@ export class WalChunk implements Iterable<WalRecord> {
   /** All entries, where batches make them more than there are records. */
   readonly #entries: WalRecord[] | undefined;
 
+  /** @internal Made by readers alone. */
   constructor(run: RecordRun) {
     this.#run = run;
     this.#ground = groundOf(run.bytes);
@@ -122,6 +128,7 @@ export class WalChunk implements Iterable<WalRecord> {
     return this.#entries?.[index] ?? this.#recordAt(index);
   }
 
+  /** The records in their order. */
   *[Symbol.iterator](): Iterator<WalRecord> {
     if (this.#entries !== undefined) yield* this.#entries;
     else for (let index = 0; index < this.count; index++) yield this.#recordAt(index);

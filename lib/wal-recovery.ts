@@ -37,9 +37,11 @@ export interface RecoveryReport {
   readonly entriesCorrupted: bigint;
   /** Size of all records that were kept, and of those that were read for it, in bytes. */
   readonly bytesRecovered: number;
+  /** What recovery had to read, in bytes. */
   readonly bytesRead: number;
   /** Bytes cut off or set aside. */
   readonly bytesDiscarded: number;
+  /** How long it took, in milliseconds. */
   readonly durationMs: number;
   /** Files that keep what was cut, where it could matter. */
   readonly quarantined: readonly string[];

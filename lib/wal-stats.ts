@@ -6,11 +6,15 @@ import type { LatencyStats } from './latencies.js';
 
 /** What a log has done since it was opened, and what is under way. */
 export interface WalStats extends AppenderStats, CommitCounters, LatencyStats {
+  /** Segments there are, the active one included. */
   readonly segments: number;
   /** Size of all segments' records, in bytes. */
   readonly bytes: number;
+  /** Segments begun since open. */
   readonly rotations: number;
+  /** As in {@link Wal.writtenSequence}. */
   readonly writtenSequence: bigint | undefined;
+  /** As in {@link Wal.durableSequence}. */
   readonly durableSequence: bigint | undefined;
   /** More segments than `maxWalFiles`. */
   readonly isOverMaxWalFiles: boolean;

@@ -22,9 +22,13 @@ export interface LaneStart {
 
 /** Counters of the lane, all since open. */
 export interface LaneCounters {
+  /** Batches written. */
   batches: number;
+  /** Bytes of records that were written. */
   bytesWritten: number;
+  /** Writes that were submitted again: cut short, or told to try again. */
   resubmits: number;
+  /** Writes that made their own range durable. */
   dsyncWrites: number;
 }
 

@@ -32,10 +32,13 @@ export interface AppendOptions {
 
 /** Which driver moves the bytes, and why not a better one. */
 export interface WriterDriver {
+  /** Which driver it is. */
   readonly name: IoDriverName;
+  /** Why it is not io_uring, with `auto`; undefined when it is, or was not asked for. */
   readonly fallbackReason: string | undefined;
   /** Whether writes go past the page cache; where that was asked for and refused, why. */
   readonly directIo: boolean;
+  /** Why `directIo` was not granted; undefined when it was, or was not asked for. */
   readonly directIoRefused: string | undefined;
 }
 
@@ -43,7 +46,9 @@ export interface WriterDriver {
 export interface WriterStats extends AppenderStats, CommitCounters, LatencyStats {
   /** Offset behind the last record taken, in bytes. */
   readonly end: number;
+  /** Everything before this offset, in bytes, is written. */
   readonly writtenEnd: number;
+  /** Everything before this offset, in bytes, is durable. */
   readonly durableEnd: number;
 }
 
@@ -74,6 +79,7 @@ export class UringWalWriter {
   readonly path: string;
   /** The options in force. */
   readonly options: ResolvedOptions;
+  /** What moves the bytes, and why. */
   readonly driver: WriterDriver;
   /** What opening found in the file. */
   readonly recovery: WalRecovery;
@@ -172,6 +178,7 @@ export class UringWalWriter {
     return this.#closing;
   }
 
+  /** {@link close}, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -65,8 +65,10 @@ export const FAULTS = {
   'close-mid-batch': { site: 'event', weight: 0, says: 'a close while appends are in flight' },
 } as const satisfies Readonly<Record<string, Fault>>;
 
+/** Name of a fault class. */
 export type FaultName = keyof typeof FAULTS;
 
+/** Every fault class there is. */
 export const FAULT_NAMES = Object.keys(FAULTS) as FaultName[];
 
 /** Index of each fault in a list of counts. */

@@ -1,6 +1,11 @@
-// `uring-wal/sim`: crash-test what you build on the log. Your workload runs over a simulated disk,
-// through crashes and faults, in thousands of small worlds; a failure is shrunk to a few steps and
-// can be replayed and looked at.
+// The entry point `uring-wal/sim`.
+/**
+ * Crash-test what you build on the log. Your workload runs over a simulated disk,
+ * through crashes and faults, in thousands of small worlds; a failure is shrunk to a few steps and
+ * can be replayed and looked at.
+ *
+ * @module uring-wal/sim
+ */
 
 import { type ChoiceLists, Choices } from './choices.js';
 import { FAULT_NAMES, type FaultName } from './faults.js';
@@ -52,9 +57,13 @@ export interface SimulationFailure {
   readonly html: string;
 }
 
+/** What a simulation came to. */
 export interface SimulationResult {
+  /** Worlds that were run. */
   readonly worlds: number;
+  /** Crashes in all of them. */
   readonly crashes: number;
+  /** The first failed check; undefined when every world held. */
   readonly failure: SimulationFailure | undefined;
 }
 

@@ -22,6 +22,7 @@ export const MEMORY_ALIGNMENT = 4096;
 
 /** How to open a file. */
 export interface IoOpenOptions {
+  /** `write`: for reading and writing. */
   readonly access: 'read' | 'write';
   /** `never`: ENOENT when missing. `if-missing`: created when missing. `exclusive`: EEXIST when there. */
   readonly create: 'never' | 'if-missing' | 'exclusive';
@@ -33,6 +34,7 @@ export interface IoOpenOptions {
 
 /** An open regular file. Operations may be in flight together; the kernel orders none of them. */
 export interface IoFile {
+  /** As it was given to open. */
   readonly path: string;
   /** Whether open created it. */
   readonly created: boolean;
@@ -90,6 +92,7 @@ export interface IoFile {
 
 /** Options of a single write. */
 export interface IoWriteOptions {
+  /** Make the written range durable, as {@link IoFile.write} says. */
   readonly dsync?: boolean;
 }
 
@@ -104,10 +107,12 @@ export type IoDriverName = 'uring' | 'threadpool' | 'simulated';
 
 /** Opens files, does directory work, hands out memory, and is the only source of time. */
 export interface IoDriver {
+  /** Which driver it is. */
   readonly name: IoDriverName;
   /** Why this driver was taken and not a better one; undefined when it is the one that was asked for. */
   readonly fallbackReason: string | undefined;
 
+  /** Opens a regular file. Rejects with {@link IoError}. */
   open(path: string, options: IoOpenOptions): Promise<IoFile>;
   /**
    * Locks the log at `path` against every other writer, in this process and in others, by
@@ -118,6 +123,7 @@ export interface IoDriver {
   list(directory: string): Promise<string[]>;
   /** Creates one directory (mode 0o700); fine when it is there already. */
   makeDirectory(path: string): Promise<void>;
+  /** Removes a file; durable once its directory is synced. */
   remove(path: string): Promise<void>;
   /** Renames within a file system, replacing what is at `to`. Durable by a directory sync only. */
   rename(from: string, to: string): Promise<void>;
@@ -140,10 +146,13 @@ export interface IoDriver {
 
 /** A failed operation of the seam: the kernel's errno, and what was being done. */
 export class IoError extends Error {
+  /** `IoError`. */
   override readonly name = 'IoError';
   /** The errno's name, for example `ENOSPC`. */
   readonly code: string;
+  /** What failed, by the name of the system call or of its nearest kin. */
   readonly syscall: string;
+  /** As it was given to open. */
   readonly path: string;
   /**
    * Of a failed dsync write: true when it is certain that the write half failed and no sync was
@@ -151,6 +160,7 @@ export class IoError extends Error {
    */
   readonly writeHalf: boolean;
 
+  /** `code` is the name of an errno. */
   constructor(code: string, syscall: string, path: string, options: IoErrorOptions = {}) {
     super(
       `${code}: ${options.detail ?? 'operation failed'}, ${syscall} '${path}'`,
@@ -167,6 +177,8 @@ export class IoError extends Error {
 export interface IoErrorOptions {
   /** The system's words for the errno, for example `no space left on device`. */
   readonly detail?: string | undefined;
+  /** As in {@link IoError.writeHalf}. */
   readonly writeHalf?: boolean;
+  /** The failure behind this one. */
   readonly cause?: unknown;
 }
