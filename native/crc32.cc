@@ -1,6 +1,6 @@
-// See crc32.h. Folding as in Gopal et al., "Fast CRC Computation for Generic Polynomials Using
-// PCLMULQDQ Instruction" (Intel, 2009), in its bit-reflected form; tables as in Kounavis and Berry,
-// "A Systematic Approach to Building High Performance Software-based CRC Generators" (2005).
+// See crc32.h. On x86-64, folding as in Gopal et al., "Fast CRC Computation for Generic Polynomials
+// Using PCLMULQDQ Instruction" (Intel, 2009), in its bit-reflected form; tables as in Kounavis and
+// Berry, "A Systematic Approach to Building High Performance Software-based CRC Generators" (2005).
 #include "crc32.h"
 
 #include <array>
@@ -10,6 +10,11 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #define URING_WAL_CARRYLESS 1
+#elif defined(__aarch64__)
+#include <arm_acle.h>
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#define URING_WAL_CRC_INSTRUCTIONS 1
 #endif
 
 namespace uring_wal {
@@ -128,6 +133,23 @@ const bool kHasCarryless = has_carryless();
 
 #endif  // URING_WAL_CARRYLESS
 
+#ifdef URING_WAL_CRC_INSTRUCTIONS
+
+__attribute__((target("+crc"))) uint32_t update_instructions(uint32_t state, const uint8_t* data,
+                                                             size_t bytes) {
+  for (; bytes >= sizeof(uint64_t); data += sizeof(uint64_t), bytes -= sizeof(uint64_t)) {
+    uint64_t word;
+    memcpy(&word, data, sizeof word);
+    state = __crc32d(state, word);
+  }
+  for (; bytes > 0; data++, bytes--) state = __crc32b(state, *data);
+  return state;
+}
+
+const bool kHasInstructions = (getauxval(AT_HWCAP) & HWCAP_CRC32) != 0;
+
+#endif  // URING_WAL_CRC_INSTRUCTIONS
+
 }  // namespace
 
 uint32_t crc32_portable(uint32_t seed, const uint8_t* data, size_t bytes) {
@@ -138,12 +160,18 @@ uint32_t crc32(uint32_t seed, const uint8_t* data, size_t bytes) {
 #ifdef URING_WAL_CARRYLESS
   if (bytes >= kFoldBytesMin && kHasCarryless) return ~update_folding(~seed, data, bytes);
 #endif
+#ifdef URING_WAL_CRC_INSTRUCTIONS
+  if (kHasInstructions) return ~update_instructions(~seed, data, bytes);
+#endif
   return crc32_portable(seed, data, bytes);
 }
 
 const char* crc32_method() {
 #ifdef URING_WAL_CARRYLESS
   if (kHasCarryless) return "pclmulqdq";
+#endif
+#ifdef URING_WAL_CRC_INSTRUCTIONS
+  if (kHasInstructions) return "armv8-crc";
 #endif
   return "portable";
 }
