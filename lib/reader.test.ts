@@ -6,7 +6,12 @@ import { dirname } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 
 import type { PlacedRecord } from './fixtures/independent.js';
-import { independentEncode, independentLine, independentLog } from './fixtures/independent.js';
+import {
+  independentEncode,
+  independentLine,
+  independentLog,
+  independentRead,
+} from './fixtures/independent.js';
 import { WalReader } from './reader.js';
 import { openDescriptors } from './test-tools/descriptors.js';
 import { forEachDriver, newDriver } from './test-tools/drivers.js';
@@ -188,9 +193,11 @@ forEachDriver((driver) => {
       ]);
       for (let at = seed; at < bytes.length; at += 41 + seed) bytes[at] = (seed * at) % 256;
       writeFileSync(path, bytes);
-      const { end } = await readLog(path, { driver });
+      const { records, end } = await readLog(path, { driver });
+      const expected = independentRead(bytes);
+      expect(records.map(independentLine)).toEqual(expected.records.map(independentLine));
       expect(['clean', 'torn', 'tear', 'corrupt']).toContain(end?.kind);
-      expect(end?.size).toBe(bytes.length);
+      expect(end).toMatchObject({ offset: expected.end, size: bytes.length });
     }
   });
 
@@ -210,7 +217,7 @@ forEachDriver((driver) => {
       { directIo: false, sync: false },
       { directIo: false, sync: true },
       { directIo: true, sync: true },
-    ])('follows the log as it grows: $directIo $sync', async ({ directIo, sync }) => {
+    ])('follows the log as it grows: direct $directIo, sync $sync', async ({ directIo, sync }) => {
       const path = freshLog();
       const options = { driver, directIo, preallocateBytes: 256 * KIB, batchSize: 8 * KIB };
       const writer = await UringWalWriter.open(path, options);

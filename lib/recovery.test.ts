@@ -47,7 +47,7 @@ forEachDriver((driver) => {
     });
 
     test.each([{ directIo: false }, { directIo: true }])(
-      'at every 512-byte boundary of the last batch, cut or zero: $directIo',
+      'at every 512-byte boundary of the last batch, cut or zero: direct $directIo',
       async ({ directIo }) => {
         const path = freshLog();
         const kept = samplePuts(7);

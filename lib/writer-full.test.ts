@@ -42,7 +42,7 @@ forEachDriver((driver) => {
     ];
 
     test.each(MODES)(
-      'cuts a batch in the middle and is lifted: $sync $directIo $preallocateBytes',
+      'cuts a batch in the middle and is lifted: sync $sync, direct $directIo, ahead $preallocateBytes',
       async ({ sync, ...options }) => {
         const path = freshLog();
         const remote = await RemoteWriter.start();
@@ -98,50 +98,53 @@ forEachDriver((driver) => {
       { sync: false, directIo: false },
       { sync: true, directIo: false },
       { sync: true, directIo: true },
-    ])('that gets space back: $sync $directIo', async ({ sync, directIo }, context) => {
-      const point = mountSmall(context, kind, kind === 'ext4' ? 8192 * KIB : 1024 * KIB);
-      const [path, filler] = [join(point, 'test.wal'), join(point, 'filler')] as const;
-      const options = { driver, batchSize: 16 * KIB, directIo, preallocateBytes: 64 * KIB };
-      const writer = await UringWalWriter.open(path, options);
-      const kept: PlainRecord[] = [];
-      let next = 1;
-      const append = async (count: number): Promise<Outcome[]> => {
-        const records = samplePuts(count, next, 1000);
-        next += count;
-        const appends = records.map((record) => writer.append(entryOf(record), { sync }));
-        const outcomes = await outcomesOf(appends);
-        kept.push(...records.filter((_, index) => outcomes[index]?.ok));
-        return outcomes;
-      };
-      await append(50);
-      for (let round = 0; round < 3; round++) {
-        fillUp(filler, 100 * KIB);
-        const start = independentLog(kept).bytes.length;
-        let outcomes = await append(60);
-        for (let more = 0; more < 10 && outcomes.every(({ ok }) => ok); more++) {
-          outcomes = await append(60);
-        }
-        expect(
-          outcomes.some(({ ok }) => !ok),
-          'the file system is full',
-        ).toBe(true);
-        const from = kept.length - outcomes.filter(({ ok }) => ok).length;
-        const offset = independentLog(kept.slice(0, from)).bytes.length;
-        expectRejectedTail(outcomes, kept.length - from, offset, 'ENOSPC');
-        expect(offset).toBeGreaterThanOrEqual(start);
-        await expectReplay(path, kept, { driver });
+    ])(
+      'that gets space back: sync $sync, direct $directIo',
+      async ({ sync, directIo }, context) => {
+        const point = mountSmall(context, kind, kind === 'ext4' ? 8192 * KIB : 1024 * KIB);
+        const [path, filler] = [join(point, 'test.wal'), join(point, 'filler')] as const;
+        const options = { driver, batchSize: 16 * KIB, directIo, preallocateBytes: 64 * KIB };
+        const writer = await UringWalWriter.open(path, options);
+        const kept: PlainRecord[] = [];
+        let next = 1;
+        const append = async (count: number): Promise<Outcome[]> => {
+          const records = samplePuts(count, next, 1000);
+          next += count;
+          const appends = records.map((record) => writer.append(entryOf(record), { sync }));
+          const outcomes = await outcomesOf(appends);
+          kept.push(...records.filter((_, index) => outcomes[index]?.ok));
+          return outcomes;
+        };
+        await append(50);
+        for (let round = 0; round < 3; round++) {
+          fillUp(filler, 100 * KIB);
+          const start = independentLog(kept).bytes.length;
+          let outcomes = await append(60);
+          for (let more = 0; more < 10 && outcomes.every(({ ok }) => ok); more++) {
+            outcomes = await append(60);
+          }
+          expect(
+            outcomes.some(({ ok }) => !ok),
+            'the file system is full',
+          ).toBe(true);
+          const from = kept.length - outcomes.filter(({ ok }) => ok).length;
+          const offset = independentLog(kept.slice(0, from)).bytes.length;
+          expectRejectedTail(outcomes, kept.length - from, offset, 'ENOSPC');
+          expect(offset).toBeGreaterThanOrEqual(start);
+          await expectReplay(path, kept, { driver });
 
-        rmSync(filler);
-        expect((await append(30)).every(({ ok }) => ok)).toBe(true);
-        await writer.flush();
-        rmSync(filler, { force: true });
-      }
-      expect(writer.stats().trims).toBeGreaterThanOrEqual(3);
-      await writer.close();
-      expectLog(path, kept);
-      expectNothingHeld(path, kind === 'ext4' ? ['lost+found', 'test.wal'] : ['test.wal']);
-      expect((await expectReplay(path, kept, { driver }))?.kind).toBe('clean');
-    });
+          rmSync(filler);
+          expect((await append(30)).every(({ ok }) => ok)).toBe(true);
+          await writer.flush();
+          rmSync(filler, { force: true });
+        }
+        expect(writer.stats().trims).toBeGreaterThanOrEqual(3);
+        await writer.close();
+        expectLog(path, kept);
+        expectNothingHeld(path, kind === 'ext4' ? ['lost+found', 'test.wal'] : ['test.wal']);
+        expect((await expectReplay(path, kept, { driver }))?.kind).toBe('clean');
+      },
+    );
 
     test('no room for the log at all, then room', async (context) => {
       const point = mountSmall(context, kind, kind === 'ext4' ? 8192 * KIB : 1024 * KIB);
