@@ -1,5 +1,9 @@
 // The callers of a simulated world: they open the log, append, flush, abort, read and close, all at
 // once, and open it again after whatever happened to them. Every settled promise goes to the oracle.
+//
+// Longer than most files here: it is every way in which one caller uses one writer; what can stand
+// alone (drawing, outcomes, checks) already does.
+/* eslint max-lines: off -- see above */
 
 import { WalEntry, type WalReader, UringWalWriter, WalError } from '../lib/index.js';
 import type { UringWalOptions } from '../lib/options.js';

@@ -1,0 +1,196 @@
+// A segmented log under everything an application does to it: bursts of appends, atomic batches,
+// flushes, rotations, both truncations, readers and followers, close and reopen. One process of a
+// world; the model remembers across crashes what callers were told.
+
+import { Wal, WalError, type WalOptions } from '../lib/index.js';
+import type { SimProcess, SimWorkload } from './user-scenario.js';
+import type { Found } from './wal-model.js';
+import { WalModel } from './wal-model.js';
+
+const DIRECTORY = '/wal';
+const ROUNDS_MAX = 10;
+const BURST_MAX = 6;
+const VALUE_BYTES = [1, 60, 400, 1500, 3000];
+const decoder = new TextDecoder();
+
+/** The workload, for `simulate`. */
+export const walWorkload: SimWorkload<WalModel> = {
+  state: () => new WalModel(),
+  run: async (process, model) => {
+    const session = new Session(process, model);
+    await session.open();
+    for (let round = process.pick(ROUNDS_MAX); round >= 0; round--) await session.act();
+    if (process.isLast || process.pick(2) === 0) await session.close();
+  },
+};
+
+class Session {
+  readonly #process: SimProcess;
+  readonly #model: WalModel;
+  readonly #options: WalOptions;
+  #wal: Wal | undefined;
+  #followed: Promise<void> | undefined;
+
+  constructor(process: SimProcess, model: WalModel) {
+    this.#process = process;
+    this.#model = model;
+    this.#options = {
+      driver: process.driver,
+      maxFileSize: 4096 * (1 + process.pick(3)),
+      directIo: process.pick(3) === 0,
+      preallocateBytes: 4096 * process.pick(3),
+      batchSize: 512 << process.pick(4),
+      channelCapacity: 1 + process.pick(8),
+      maxRecordBytes: 8192,
+      sync: process.pick(3) === 0 ? 'manual' : 'always',
+      verifyAll: process.pick(4) === 0,
+    };
+  }
+
+  async open(): Promise<void> {
+    try {
+      this.#wal = await Wal.open(DIRECTORY, this.#options);
+    } catch (error) {
+      // No damage to the medium is simulated here, so a log that is refused is a lost log.
+      if (!(error instanceof WalError) || error.code !== 'ERR_WAL_CORRUPT') throw error;
+      throw new Error(`crash-is-not-corruption: ${error.message}`, { cause: error });
+    }
+    this.#model.check(await this.#readAll(), true);
+  }
+
+  async close(): Promise<void> {
+    await this.#opened.close();
+    await this.#followed;
+    this.#followed = undefined;
+  }
+
+  async act(): Promise<void> {
+    const actions = [
+      () => this.#burst(),
+      () => this.#burst(),
+      () => this.#batch(),
+      () => this.#flush(),
+      () => this.#opened.rotate(),
+      () => this.#truncateBefore(),
+      () => this.#truncateAfter(),
+      () => this.#check(),
+      () => this.#follow(),
+      () => this.#reopen(),
+    ];
+    await actions[this.#process.pick(actions.length)]?.();
+  }
+
+  get #opened(): Wal {
+    if (this.#wal === undefined) throw new Error('the log is not open');
+    return this.#wal;
+  }
+
+  async #burst(): Promise<void> {
+    const count = 1 + this.#process.pick(BURST_MAX);
+    await Promise.all(Array.from({ length: count }, () => this.#append()));
+  }
+
+  async #append(): Promise<void> {
+    const sync = this.#process.pick(4) > 0;
+    const id = this.#model.submit();
+    try {
+      const { sequence } = await this.#opened.put(String(id), this.#value(), { sync });
+      this.#model.acknowledged(id, sequence, sync);
+    } catch (error) {
+      this.#model.rejected(id);
+      throwIfOver(error);
+    }
+  }
+
+  async #batch(): Promise<void> {
+    const ids = this.#model.submitBatch(1 + this.#process.pick(3));
+    const entries = ids.map((id) => ({ key: String(id), value: this.#value(3) }));
+    try {
+      const { sequence } = await this.#opened.appendBatch(entries, { sync: true });
+      for (const [index, id] of ids.entries()) {
+        this.#model.acknowledged(id, sequence + BigInt(index), true);
+      }
+    } catch (error) {
+      for (const id of ids) this.#model.rejected(id);
+      throwIfOver(error);
+    }
+  }
+
+  async #flush(): Promise<void> {
+    const { lastId } = this.#model;
+    await this.#opened.flush();
+    this.#model.flushed(lastId);
+  }
+
+  #value(sizes = VALUE_BYTES.length): Uint8Array {
+    return new Uint8Array(VALUE_BYTES[this.#process.pick(sizes)] ?? 0);
+  }
+
+  async #truncateBefore(): Promise<void> {
+    const last = this.#opened.durableSequence ?? 0n;
+    const sequence = last - BigInt(this.#process.pick(20));
+    if (sequence <= 0n) return;
+    this.#process.note(`truncate before ${String(sequence)}`);
+    this.#model.removingBelow(sequence);
+    await this.#opened.truncateBefore(sequence);
+  }
+
+  async #truncateAfter(): Promise<void> {
+    const last = this.#opened.writtenSequence ?? 0n;
+    const sequence = last - BigInt(this.#process.pick(6));
+    if (sequence <= 0n) return;
+    this.#process.note(`truncate after ${String(sequence)}`);
+    this.#model.cutting(sequence);
+    try {
+      await this.#opened.truncateAfter(sequence);
+      this.#model.hasCut(sequence);
+    } catch (error) {
+      // No longer in the log, or in the middle of a batch: refused before anything happened.
+      if (!(error instanceof RangeError)) throw error;
+      this.#model.cutRefused();
+    }
+  }
+
+  async #check(): Promise<void> {
+    this.#model.check(await this.#readAll(), false);
+  }
+
+  /** A follower gets every durable entry once, in order, and none that is not durable. */
+  async #follow(): Promise<void> {
+    if (this.#followed !== undefined) return;
+    const wal = this.#opened;
+    const from = (wal.durableSequence ?? 0n) + 1n;
+    const follow = async (): Promise<void> => {
+      let next = from;
+      for await (const { sequence } of wal.read({ from, follow: true })) {
+        // A truncateAfter takes sequences back, and they come again.
+        if (sequence > next) throw new Error(`follow: ${String(sequence)}, not ${String(next)}`);
+        if (sequence > (wal.durableSequence ?? 0n)) throw new Error('follow: not durable');
+        next = sequence + 1n;
+      }
+    };
+    this.#followed = follow().catch((error: unknown) => {
+      if (!(error instanceof WalError)) throw error;
+    });
+    await Promise.resolve();
+  }
+
+  async #reopen(): Promise<void> {
+    await this.close();
+    await this.open();
+  }
+
+  async #readAll(): Promise<Found[]> {
+    const found: Found[] = [];
+    for await (const { sequence, key } of this.#opened.read()) {
+      found.push({ sequence, id: Number(decoder.decode(key)) });
+    }
+    return found;
+  }
+}
+
+/** A failed write rejects its callers, and the log goes on; everything else ends the process. */
+function throwIfOver(error: unknown): void {
+  if (error instanceof WalError && error.code === 'ERR_WAL_WRITE') return;
+  throw error;
+}
