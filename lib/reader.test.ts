@@ -201,6 +201,23 @@ forEachDriver((driver) => {
     }
   });
 
+  test('a log crafted so that any of its bytes could begin a record ends in bounded time', async () => {
+    const path = freshLog();
+    const size = 2 * 1024 * KIB;
+    const bytes = Buffer.alloc(size, 0x55);
+    // Each header claims all of the rest: checking every one would read 16 GiB.
+    for (let at = 100; at < size - 64; at += 64) {
+      const header = independentEncode({ ...samplePut(1), key: Buffer.alloc(0) }).subarray(0, 21);
+      header.copy(bytes, at);
+      bytes.writeUInt32LE(size - at - 4, at);
+    }
+    writeFileSync(path, bytes);
+    const { records, end } = await readLog(path, { driver });
+    expect(records).toEqual([]);
+    expect(end).toMatchObject({ kind: 'corrupt', offset: 0, size });
+    expect(end?.reason).toMatch(/too many candidates/);
+  });
+
   test('a length field of 4 GiB costs no memory', async () => {
     const path = freshLog();
     const bytes = independentEncode(samplePut(1));

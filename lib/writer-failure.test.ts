@@ -130,6 +130,16 @@ forEachDriver((driver) => {
       await expectGoesOn(here, samplePuts(2));
     });
 
+    test('with O_DIRECT of less than a block, again and again, is a failed write', async () => {
+      const here = await stage(driver, { directIo: true });
+      // As a device might tell it; the bytes themselves cannot be written in such pieces.
+      here.faults.next('write', () => Promise.resolve(100), RESUBMITS_MAX + 1);
+      const outcomes = await outcomesOf(append(here.writer, [putOfSize(1, 5000)]));
+      expectAllRejected(outcomes, 'ERR_WAL_WRITE', 'EIO');
+      expect(here.faults.count('write')).toBe(RESUBMITS_MAX + 1);
+      await expectGoesOn(here, []);
+    });
+
     test('with O_DIRECT falls back to whole blocks', async () => {
       const here = await stage(driver, { directIo: true });
       const records = [putOfSize(1, 5000), putOfSize(2, 9000)];
@@ -437,6 +447,28 @@ forEachDriver((driver) => {
         expect(outcome.ok).toBe(false);
       }
       await expectPoisoned(here, 'ENOSPC');
+    });
+
+    test('with O_DIRECT, an interrupted read of the last block is tried again', async () => {
+      const here = await stage(driver, { directIo: true });
+      await appendAll(here.writer, samplePuts(2), { sync: true });
+      here.faults.next('write', fail('ENOSPC'));
+      here.faults.next('read', fail('EINTR'), RESUBMITS_MAX);
+      const outcomes = await outcomesOf(append(here.writer, samplePuts(3, 3)));
+      expectAllRejected(outcomes, 'ERR_WAL_WRITE', 'ENOSPC');
+      expect(here.faults.count('read')).toBe(RESUBMITS_MAX + 1);
+      await expectGoesOn(here, samplePuts(2));
+    });
+
+    test('with O_DIRECT, when the last block has become shorter: poisoned', async () => {
+      const here = await stage(driver, { directIo: true });
+      await appendAll(here.writer, samplePuts(2), { sync: true });
+      here.faults.next('write', fail('ENOSPC'));
+      here.faults.next('read', zero);
+      const outcomes = await outcomesOf(append(here.writer, samplePuts(3, 3)));
+      expectAllRejected(outcomes, 'ERR_WAL_WRITE', 'ENOSPC');
+      await expectPoisoned(here, 'ENOSPC');
+      await expectReopens(here, driver, samplePuts(2));
     });
 
     test('with O_DIRECT, when the last block cannot be read back: poisoned', async () => {

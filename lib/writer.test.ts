@@ -83,6 +83,20 @@ forEachDriver((driver) => {
     expectLog(path, records);
   });
 
+  test('twenty thousand at once, in batches of a few', async () => {
+    const path = freshLog();
+    const options = { driver, channelCapacity: 15_000, batchSize: 2048 };
+    const writer = await UringWalWriter.open(path, options);
+    const records = samplePuts(20_000, 1, 5);
+    const placed = independentLog(records).placed;
+    const appends = records.map((record) => writer.append(entryOf(record)));
+    expect(writer.stats()).toMatchObject({ queuedRecords: 15_000, waiting: 5000 });
+    const positions = await Promise.all(appends);
+    expect(positions.map(({ offset }) => offset)).toEqual(placed.map(({ offset }) => offset));
+    await writer.close();
+    expectLog(path, records);
+  });
+
   test.each([0n, 1n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 63n, 2n ** 64n - 1n])(
     'sequence %s comes back as it went in',
     async (sequence) => {
