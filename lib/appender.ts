@@ -188,6 +188,9 @@ export class Appender {
         this.#rejectLine(error);
       },
     });
+    // What poisoned it before it had an owner could not tell those who wait.
+    const { poison } = pipeline;
+    if (poison !== undefined) this.#rejectLine(poisoned(this.#options.path, poison));
   }
 
   /** Nobody is let in while a failure or a rotation is under way. */

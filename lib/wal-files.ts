@@ -43,6 +43,8 @@ export class WalFiles {
   /** What the log is about to be cut to. */
   #cut:
     { readonly segment: Segment; readonly end: number; readonly lastSequence: bigint } | undefined;
+  /** A sync of the directory failed: it must not be tried again, for it would say that all is well. */
+  #broken: WalError | undefined;
   #warnedAt: number;
 
   constructor(
@@ -89,6 +91,7 @@ export class WalFiles {
 
   /** The pipeline of the active segment, made anew. */
   async startPipeline(): Promise<CommitPipeline> {
+    this.#checkBroken();
     const { segment, file } = this.#active;
     const isDirect = file.direct !== undefined && 'blockBytes' in file.direct;
     const carry = isDirect ? await readCarry(this.#driver, file, segment.bytes) : new Uint8Array(0);
@@ -108,8 +111,10 @@ export class WalFiles {
     }
     try {
       await this.seal(pipeline);
+      this.#checkBroken();
     } catch (error) {
       this.#spares.giveBack(next);
+      if (this.#broken !== undefined) pipeline.poisonBy(this.#broken);
       throw error;
     }
     this.#active = next;
@@ -314,15 +319,19 @@ export class WalFiles {
     }
   }
 
-  /** A sync that failed must not be tried again: it would say that all is well. */
   async #syncDirectory(): Promise<void> {
+    this.#checkBroken();
     try {
       await this.#driver.syncDirectory(this.#directory);
     } catch (cause) {
-      const error = syncFailed(this.#directory, cause);
-      this.#pipeline?.poisonBy(error);
-      throw error;
+      this.#broken ??= syncFailed(this.#directory, cause);
+      this.#pipeline?.poisonBy(this.#broken);
+      throw this.#broken;
     }
+  }
+
+  #checkBroken(): void {
+    if (this.#broken !== undefined) throw this.#broken;
   }
 
   #warn(): void {

@@ -37,6 +37,8 @@ export interface MaintainedLog {
 export class WalMaintenance {
   readonly #log: MaintainedLog;
   #idle: Promise<void> = Promise.resolve();
+  /** How many turns are not over. */
+  #waiting = 0;
 
   constructor(log: MaintainedLog) {
     this.#log = log;
@@ -66,12 +68,12 @@ export class WalMaintenance {
     return this.#inTurn(() => this.#truncateAfter(sequence));
   }
 
+  /** At once where it can be: what is appended after a call to rotate goes into the next segment. */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#idle.then(work);
-    this.#idle = done.then(
-      () => undefined,
-      () => undefined,
-    );
+    const done = this.#waiting === 0 ? work() : this.#idle.then(work);
+    this.#waiting++;
+    const onDone = (): void => void this.#waiting--;
+    this.#idle = done.then(onDone, onDone);
     return done;
   }
 

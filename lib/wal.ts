@@ -9,6 +9,8 @@ import type { CommitPipeline } from './commit.js';
 import { events } from './diagnostics.js';
 import { WalError } from './errors.js';
 import type { IoDriver, IoLock } from './io/driver.js';
+import type { WalDirectoryOptions } from './wal-directory.js';
+import { readDirectory } from './wal-directory.js';
 import type { WalFiles } from './wal-files.js';
 import { LogFollowers } from './wal-followers.js';
 import { WalMaintenance } from './wal-maintenance.js';
@@ -48,7 +50,7 @@ export interface WalAppendOptions {
  * A segmented write-ahead log.
  *
  * @example
- * const wal = await Wal.open('data/wal');
+ * const wal = await Wal.open('app-wal');
  * const { sequence } = await wal.put('key', 'value');
  * for await (const { key, value } of wal.read()) console.log(key, value);
  * await wal.truncateBefore(sequence);
@@ -57,6 +59,7 @@ export interface WalAppendOptions {
 export class Wal {
   /** The log's directory. */
   readonly path: string;
+  /** What moves the bytes, and why. */
   readonly driver: WriterDriver;
   /** What opening found and did. */
   readonly recovery: RecoveryReport;
@@ -134,6 +137,21 @@ export class Wal {
     return new Wal(await openWal(directory, options));
   }
 
+  /**
+   * Entries of the log in a directory, in order, without opening it: no lock is taken and nothing
+   * changed, whether or not somebody, here or in another process, writes to it. Entries are handed
+   * out as soon as they are written, durable or not. A torn tail ends the reading.
+   *
+   * @throws TypeError or RangeError for a bad option. WalError `ERR_WAL_READ`, `ERR_WAL_CORRUPT`,
+   * `ERR_WAL_DRIVER`. The signal's reason, when it was aborted. All from the iteration.
+   */
+  static readDirectory(
+    directory: string,
+    options: WalDirectoryOptions = {},
+  ): AsyncGenerator<WalRecord, void, void> {
+    return readDirectory(directory, options);
+  }
+
   /** Appends an entry that sets `key` to `value`. Errors as {@link Wal.append}. */
   put(
     key: Uint8Array | string,
@@ -172,6 +190,7 @@ export class Wal {
   ): Promise<WalPositions> {
     if (!Array.isArray(entries)) throw new TypeError('entries must be an array');
     const items = entries.map((entry: WalBatchEntry) => this.#checked(entryItem(entry)));
+    this.#checkOpen();
     return appendAll(items.length, (index, resolve, reject) => {
       const item = items[index];
       if (item !== undefined) this.#append(item, options, resolve, reject);
@@ -300,6 +319,7 @@ export class Wal {
     return this.#closing;
   }
 
+  /** {@link close}, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -1,0 +1,264 @@
+// Going over to the next segment: when, at what cost, and what happens when it cannot be made.
+
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { describe, expect, onTestFinished, test } from 'vitest';
+
+import { forEachDriver, newDriver } from './test-tools/drivers.js';
+import { FaultyDriver, fail, performAndFail } from './test-tools/faulty-driver.js';
+import { expectNothingHeld, freshDirectory } from './test-tools/logs.js';
+import { rejectionOf } from './test-tools/outcomes.js';
+import { expectRejection } from './test-tools/rejections.js';
+import { directoryLines, put, putLines, puts, readLines, readSegments } from './test-tools/wals.js';
+import type { WalOptions } from './wal-options.js';
+import { Wal } from './wal.js';
+
+const KIB = 1024;
+
+forEachDriver((name) => {
+  async function open(directory: string, options: WalOptions = {}): Promise<Wal> {
+    const wal = await Wal.open(directory, { driver: name, maxFileSize: 4 * KIB, ...options });
+    onTestFinished(() => wal.close().catch(() => undefined));
+    return wal;
+  }
+
+  function faulty(): FaultyDriver {
+    const driver = new FaultyDriver(newDriver(name));
+    onTestFinished(() => driver.close());
+    return driver;
+  }
+
+  const isSegment = ({ path }: { path: string }): boolean => /wal_\d+\.log$/.test(path);
+
+  describe('rotation', () => {
+    test('by size: no segment is larger, none is split, nothing is lost', async () => {
+      const directory = freshDirectory();
+      const wal = await open(directory, { sync: 'manual' });
+      const entries = Array.from({ length: 300 }, (_, index) => put(index + 1, (index * 37) % 900));
+      await Promise.all(entries.map((entry) => wal.append(entry)));
+      const lines = await readLines(wal);
+      await wal.close();
+      const segments = readSegments(directory);
+      expect(segments.length).toBeGreaterThan(30);
+      for (const [index, { name: file, bytes, end, entries: inside }] of segments.entries()) {
+        expect(file).toBe(`wal_${String(index + 1).padStart(8, '0')}.log`);
+        expect(end, 'no byte more than its records').toBe(bytes.length);
+        expect(bytes.length).toBeLessThanOrEqual(4 * KIB);
+        const next = segments[index + 1]?.entries[0] === undefined ? 0 : 4 * KIB - 1000;
+        expect(bytes.length).toBeGreaterThan(next);
+        expect(inside.length).toBeGreaterThan(0);
+      }
+      expect(directoryLines(directory)).toEqual(lines);
+      expect(lines.length).toBe(300);
+      expect(lines.map((line) => line.split(' ')[0])).toEqual(entries.map((_, i) => String(i + 1)));
+    });
+
+    test('by hand, and no effect on an empty segment', async () => {
+      const directory = freshDirectory();
+      const wal = await open(directory);
+      await wal.rotate();
+      expect(wal.stats()).toMatchObject({ segments: 1, rotations: 0 });
+      expect(await wal.put('a', '')).toMatchObject({ segment: 1 });
+      const [, second] = await Promise.all([wal.rotate(), wal.put('b', ''), wal.rotate()]);
+      expect(second).toMatchObject({ sequence: 2n, segment: 2, offset: 0 });
+      await wal.rotate();
+      expect(await wal.put('c', '')).toMatchObject({ sequence: 3n, segment: 3, offset: 0 });
+      expect(wal.stats()).toMatchObject({ segments: 3, rotations: 2 });
+    });
+
+    test('the next segment is made before it is needed', async () => {
+      const driver = faulty();
+      const directory = freshDirectory();
+      const wal = await open(directory, { driver, maxFileSize: 64 * KIB });
+      await wal.put('a', '');
+      const spare = join(directory, 'wal_00000002.log');
+      while (!existsSync(spare) || readFileSync(spare).length < 64 * KIB) await wal.put('b', '');
+      while (!driver.operations.some(({ kind }) => kind === 'syncDirectory'))
+        await wal.put('b', '');
+      driver.always('open', fail('ENOSPC'));
+      await wal.rotate();
+      driver.heal();
+      expect(await wal.put('c', '')).toMatchObject({ segment: 2 });
+      await wal.close();
+      expect(existsSync(join(directory, 'wal_00000003.log')), 'nothing unused stays').toBe(false);
+    });
+
+    test('warns beyond maxWalFiles, and deletes nothing', async () => {
+      const directory = freshDirectory();
+      const warnings: string[] = [];
+      const onWarning = (message: string): void => void warnings.push(message);
+      const options = { maxWalFiles: 2, onWarning };
+      const wal = await open(directory, options);
+      await wal.appendMany(puts(30, 1, 500));
+      const { segments } = wal.stats();
+      expect(segments).toBeGreaterThan(4);
+      expect(warnings.length).toBe(segments - 2);
+      expect(warnings[0]).toMatch(/has 3 segments, more than maxWalFiles \(2\)/);
+      expect(readSegments(directory).flatMap(({ entries }) => entries)).toEqual(
+        putLines(30, 1, 500),
+      );
+      await wal.close();
+      await open(directory, options);
+      expect(warnings.length).toBe(segments - 1);
+    });
+
+    test('maxWalFilesHard refuses, and goes on after a checkpoint', async () => {
+      const directory = freshDirectory();
+      const wal = await open(directory, { maxWalFilesHard: 2, maxWalFiles: 1 });
+      await wal.appendMany(puts(14, 1, 500));
+      const full = await expectRejection(wal.appendMany(puts(3, 15, 500)), 'ERR_WAL_FULL');
+      expect(full.message).toMatch(
+        /2 segments \(maxWalFilesHard\): checkpoint, then truncateBefore/,
+      );
+      // What fits still goes in, and a refused rotation harms nobody who waits.
+      const refused = rejectionOf(wal.rotate());
+      expect(await wal.put('small', '')).toMatchObject({ sequence: 15n, segment: 2 });
+      expect(await refused).toMatchObject({ code: 'ERR_WAL_FULL' });
+      expect(await wal.truncateBefore(15n)).toMatchObject({ removed: [1] });
+      expect(await wal.appendMany(puts(3, 16, 500))).toMatchObject({ sequences: [16n, 17n, 18n] });
+      const lines = await readLines(wal);
+      expect(lines.at(-1)).toEqual(putLines(1, 18, 500)[0]);
+      expect(lines.length).toBe(11);
+    });
+  });
+
+  describe('a rotation that fails', () => {
+    test('no space for the next segment: appends reject, and later the log goes on', async () => {
+      const driver = faulty();
+      const directory = freshDirectory();
+      const wal = await open(directory, { driver });
+      driver.always('open', fail('ENOSPC'));
+      await wal.appendMany(puts(7, 1, 500));
+      for (let round = 0; round < 3; round++) {
+        const refused = [put(8, 500), put(9, 500)].map((entry) => wal.append(entry));
+        for (const append of refused) await expectRejection(append, 'ERR_WAL_WRITE', 'ENOSPC');
+      }
+      expect(await wal.put('small', '')).toMatchObject({ sequence: 8n, segment: 1 });
+      driver.heal();
+      expect(await wal.appendMany(puts(3, 9, 500))).toMatchObject({
+        sequences: [9n, 10n, 11n],
+        segments: [2, 2, 2],
+      });
+      await wal.close();
+      expect(directoryLines(directory).length).toBe(11);
+      expectNothingHeld(join(directory, 'x'), [
+        'wal_00000001.log',
+        'wal_00000002.log',
+        'wal_manifest',
+      ]);
+    });
+
+    test.each(['sync', 'truncate', 'write'] as const)(
+      'no space for its %s: no half-made segment stays',
+      async (kind) => {
+        const driver = faulty();
+        const directory = freshDirectory();
+        const wal = await open(directory, { driver });
+        // Twice: once in the background, once when it is needed. Zeros ahead are not needed.
+        driver.next(kind, fail('ENOSPC'), kind === 'write' ? 1 : 2, ({ path }) =>
+          path.endsWith('wal_00000002.log'),
+        );
+        await wal.appendMany(puts(7, 1, 500));
+        const append = wal.append(put(8, 500));
+        if (kind === 'write') expect(await append).toMatchObject({ sequence: 8n, segment: 2 });
+        else await expectRejection(append, 'ERR_WAL_WRITE', 'ENOSPC');
+        driver.heal();
+        if (kind !== 'write') expect(await wal.append(put(8, 500))).toMatchObject({ segment: 2 });
+        await wal.close();
+        expect(directoryLines(directory)).toEqual(putLines(8, 1, 500));
+      },
+    );
+
+    test('a sync that fails while sealing poisons, and nothing comes behind it', async () => {
+      const driver = faulty();
+      const directory = freshDirectory();
+      const wal = await open(directory, { driver, sync: 'manual' });
+      await wal.appendMany(puts(7, 1, 500));
+      driver.next('sync', fail('EIO'), 1, ({ path }) => path.endsWith('wal_00000001.log'));
+      const error = await expectRejection(wal.append(put(8, 500)), 'ERR_WAL_SYNC', 'EIO');
+      expect(error.path).toBe(join(directory, 'wal_00000001.log'));
+      await expectRejection(wal.append(put(8, 500)), 'ERR_WAL_POISONED', 'EIO');
+      await expectRejection(wal.rotate(), 'ERR_WAL_POISONED');
+      await expectRejection(wal.truncateBefore(3n), 'ERR_WAL_POISONED');
+      await expectRejection(wal.close(), 'ERR_WAL_POISONED', 'EIO');
+      expect(directoryLines(directory)).toEqual(putLines(7, 1, 500));
+      const again = await open(directory);
+      expect(await again.append(put(8, 500))).toMatchObject({ sequence: 8n, segment: 2 });
+    });
+
+    test('a directory sync that fails poisons: the next would only say that all is well', async () => {
+      const driver = faulty();
+      const directory = freshDirectory();
+      const wal = await open(directory, { driver, sync: 'manual' });
+      driver.next('syncDirectory', performAndFail('EIO'));
+      let error: unknown;
+      while (error === undefined) {
+        await wal.put('a', '').catch((cause: unknown) => {
+          error = cause;
+        });
+      }
+      expect(error).toMatchObject({ errno: 'EIO' });
+      await expectRejection(wal.append(put(8, 500)), 'ERR_WAL_POISONED', 'EIO');
+      await expectRejection(wal.close(), 'ERR_WAL_POISONED');
+      const again = await open(directory);
+      const { writtenSequence } = wal;
+      expect(await readLines(again)).toHaveLength(Number(writtenSequence));
+      expect(await again.put('b', '')).toMatchObject({ sequence: (writtenSequence ?? 0n) + 1n });
+    });
+
+    test('closing the sealed file may fail: it is durable already', async () => {
+      const driver = faulty();
+      const directory = freshDirectory();
+      const wal = await open(directory, { driver });
+      await wal.appendMany(puts(7, 1, 500));
+      driver.next('close', performAndFail('EIO'), 1, isSegment);
+      expect(await wal.append(put(8, 500))).toMatchObject({ sequence: 8n, segment: 2 });
+    });
+
+    test('never takes over a file that somebody else put there', async () => {
+      const directory = freshDirectory();
+      const wal = await open(directory);
+      const path = join(directory, 'wal_00000002.log');
+      writeFileSync(path, 'precious');
+      await wal.appendMany(puts(7, 1, 500));
+      const error = await expectRejection(wal.append(put(8, 500)), 'ERR_WAL_WRITE');
+      expect(error.message).toContain(`'${path}' is in the way`);
+      expect(readFileSync(path, 'utf8')).toBe('precious');
+    });
+
+    test('close while a rotation is under way, and others wait for theirs', async () => {
+      const driver = faulty();
+      const directory = freshDirectory();
+      const wal = await open(directory, { driver });
+      const appends = puts(20, 1, 500).map((entry) => wal.append(entry));
+      const gate = driver.gate('syncDirectory');
+      await gate.reached;
+      const rotations = [wal.rotate(), wal.truncateAfter(15n), wal.rotate()];
+      const closed = wal.close();
+      gate.open();
+      await Promise.all([...appends, ...rotations, closed]);
+      expect(directoryLines(directory)).toEqual(putLines(15, 1, 500));
+      const files = readdirSync(directory);
+      expect(files.filter((file) => !/^wal_(\d{8}\.log|manifest)$/.test(file))).toEqual([]);
+    });
+
+    test('a manifest that cannot be written is no failure of the log', async () => {
+      const driver = faulty();
+      const directory = freshDirectory();
+      mkdirSync(join(directory, 'wal_manifest.draft'));
+      const wal = await open(directory, { driver });
+      await wal.appendMany(puts(20, 1, 500));
+      await wal.close();
+      expect(existsSync(join(directory, 'wal_manifest'))).toBe(false);
+      const again = await open(directory);
+      expect(await readLines(again)).toEqual(putLines(20, 1, 500));
+      expect(again.recovery.bytesRead).toBe(again.recovery.bytesRecovered);
+      // A checkpoint can do without as well, while a record is left to tell the next sequence.
+      expect(await again.truncateBefore(16n)).toMatchObject({ removed: [1, 2] });
+      await again.rotate();
+      await expectRejection(again.truncateBefore(21n), 'ERR_WAL_WRITE');
+      expect(await readLines(again)).toEqual(putLines(6, 15, 500));
+    });
+  });
+});
