@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 
 import type { IoDriver, IoFile, IoMemory } from './driver.js';
+import { ringDescriptors } from './test-uring.js';
 import { createUringDriver } from './uring.js';
 import { UringFile } from './uring-file.js';
 import { SharedRing } from './uring-ring.js';
@@ -28,6 +29,8 @@ interface Pipe {
   readonly file: IoFile;
   readonly path: string;
 }
+
+const ringsAtStart = ringDescriptors();
 
 function tell(what: unknown): void {
   fs.writeSync(1, `${JSON.stringify(what)}\n`);
@@ -138,15 +141,7 @@ const scenarios: Record<string, (world: World) => Promise<void> | void> = {
   closed: async (world) => {
     await world.driver.close();
     world.ring.leave();
-    // Nothing of a ring is left in the table of descriptors.
-    const names = fs.readdirSync('/proc/self/fd').map((fd) => {
-      try {
-        return fs.readlinkSync(`/proc/self/fd/${fd}`);
-      } catch {
-        return '';
-      }
-    });
-    tell({ rings: names.filter((name) => name.includes('io_uring')).length });
+    tell({ rings: ringDescriptors() - ringsAtStart });
   },
   'exit in flight': async (world) => {
     await keepBusy(world, 3);

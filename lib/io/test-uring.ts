@@ -1,5 +1,7 @@
 // For tests that need io_uring: where it is refused they are skipped, and say why.
 
+import { readdirSync, readlinkSync } from 'node:fs';
+
 import type { TestContext } from 'vitest';
 
 import { createUringDriver } from './uring.js';
@@ -24,4 +26,16 @@ export function uringProblem(): string | undefined {
 export function requireUring(context: TestContext): void {
   const found = uringProblem();
   if (found !== undefined) context.skip(found);
+}
+
+/** Rings among the descriptors of this process; libuv may have some of its own. */
+export function ringDescriptors(): number {
+  const targets = readdirSync('/proc/self/fd').map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return '';
+    }
+  });
+  return targets.filter((target) => target.includes('io_uring')).length;
 }

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 
 import { describe, expect, test, type TestContext } from 'vitest';
 
-import { requireUring } from './test-uring.js';
+import { requireUring, ringDescriptors } from './test-uring.js';
 import { permissionReason, refusalReason } from './uring-reason.js';
 import { createUringDriver } from './uring.js';
 
@@ -17,6 +17,9 @@ const CHILD = fileURLToPath(new URL('./test-uring-limits-child.js', import.meta.
 const WITHOUT_URING = fileURLToPath(
   new URL('../../../native/test-tools/without-io-uring.py', import.meta.url),
 );
+
+/** Looked at before this process has rings of ours. */
+const LIBUV_HAS_RINGS = process.platform === 'linux' && ringDescriptors() > 0;
 
 /** A process as nobody, with so many KiB of memory to lock. */
 const LAUNCHER =
@@ -70,11 +73,17 @@ describe('single calls refused', () => {
     expect(auto).toMatchObject({ name: 'threadpool', written: 5 });
   });
 
-  test.each(['EAGAIN', 'EPERM'])('io_uring_enter: operations reject with %s', async (errno) => {
-    // The set-up works here, and then nothing can be submitted: no hang, no crash.
-    const { rings } = await report('python3', [WITHOUT_URING, `${errno}:enter`], 'rings');
-    for (const size of sizes) expect(rings[size]).toMatchObject({ code: errno, syscall: 'write' });
-  });
+  test.for(['EAGAIN', 'EPERM'])(
+    'io_uring_enter: operations reject with %s',
+    async (errno, context) => {
+      // As newer versions of Node.js do; refused, libuv aborts the process.
+      if (LIBUV_HAS_RINGS) context.skip('libuv of this Node.js needs io_uring_enter for itself');
+      // The set-up works here, and then nothing can be submitted: no hang, no crash.
+      const { rings } = await report('python3', [WITHOUT_URING, `${errno}:enter`], 'rings');
+      for (const size of sizes)
+        expect(rings[size]).toMatchObject({ code: errno, syscall: 'write' });
+    },
+  );
 });
 
 describe('a memory limit (RLIMIT_MEMLOCK)', () => {
@@ -89,7 +98,7 @@ describe('a memory limit (RLIMIT_MEMLOCK)', () => {
 
   test('too small to register memory: the ring works with plain memory', async (context) => {
     requireUnprivileged(context);
-    const { rings } = await report('python3', ['-c', LAUNCHER, '64']);
+    const { rings } = await report('python3', ['-c', LAUNCHER, '160']);
     for (const size of ['1', '128']) {
       expect(rings[size]).toEqual({ memoriesRegistered: 0, memoriesPlain: 1, written: 5 });
     }

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { IoError, type IoFile, MEMORY_ALIGNMENT } from './driver.js';
 import { removeDirectory, temporaryDirectory } from './test-world.js';
-import { requireUring } from './test-uring.js';
+import { requireUring, ringDescriptors } from './test-uring.js';
 import { createUringDriver, type UringDriver } from './uring.js';
 import { UringFile } from './uring-file.js';
 import { SharedRing } from './uring-ring.js';
@@ -32,18 +32,6 @@ function startDriver(ringSize?: number): UringDriver {
   const driver = createUringDriver({ ringSize });
   drivers.push(driver);
   return driver;
-}
-
-/** Descriptors of this process that are rings. */
-function ringDescriptors(): number {
-  const targets = fs.readdirSync('/proc/self/fd').map((fd) => {
-    try {
-      return fs.readlinkSync(`/proc/self/fd/${fd}`);
-    } catch {
-      return '';
-    }
-  });
-  return targets.filter((target) => target.includes('io_uring')).length;
 }
 
 describe('one ring a thread and size', () => {
