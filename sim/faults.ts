@@ -37,7 +37,7 @@ export const FAULTS = {
   'dsync-write-half': { site: 'dsync', weight: 60, says: 'a dsync write fails before its sync' },
   'dsync-sync-half': { site: 'dsync', weight: 60, says: 'a dsync write fails in its sync' },
   'dsync-enospc': { site: 'dsync', weight: 60, says: 'the sync of a dsync write fails: ENOSPC' },
-  'sync-error': { site: 'sync', weight: 14, says: 'a sync fails with EIO' },
+  'sync-error': { site: 'sync', weight: 28, says: 'a sync fails with EIO' },
   'sync-eintr': { site: 'sync', weight: 8, says: 'a sync is interrupted' },
   'read-error': { site: 'read', weight: 8, says: 'a read fails with EIO' },
   'short-read': { site: 'read', weight: 24, says: 'a read ends early' },

@@ -43,6 +43,8 @@ const ACTION_WEIGHTS = [1, 8, 6, 3, 4, 2, 2, 1, 4, 1];
 const HUGE_WORLDS = 20;
 /** Actions that do not go with a log that is to grow, and to be caught up with. */
 const ENDING_ACTIONS = ['stop', 'close', 'burst', 'append'] as const;
+/** Dsync writes are few, so their faults exist in most worlds that have faults, /256. */
+const DSYNC_DENSITY = 220;
 const HUGE_ACTIONS_MAX = 24;
 /** Faults of the medium, and the profile that lies, are drawn for few worlds: they end them early. */
 const MEDIUM_WORLDS = 20;
@@ -157,7 +159,7 @@ function drawFaults(
       ? profile === 'lying'
       : site === 'medium'
         ? medium
-        : choices.chance(LANE.config, density);
+        : choices.chance(LANE.config, site === 'dsync' && density > 0 ? DSYNC_DENSITY : density);
     if (exists && (allowed === undefined || allowed.includes(name))) enabled.add(name);
   }
   return enabled;

@@ -90,7 +90,7 @@ const RECOVERY_BUGS: readonly Mutation[] = [
     'short-gap-is-corruption',
     'a gap of zeros shorter than a sector, as a file system leaves that takes back, is damage',
     TAIL,
-    'const isGap = await isZero(window, offset, search);',
+    'const isGap = await isZero(window, offset, Math.min(offset + UNWRITTEN_BYTES, search));',
     'const isGap = search < 0;',
   ),
   planted(

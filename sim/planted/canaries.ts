@@ -13,13 +13,32 @@ export interface Canary {
 
 export const CANARIES: readonly Canary[] = [
   {
-    mutation: planted(
-      'sim-never-tells-a-sync-error',
-      'a sync that failed reports success, and writes all the same',
-      'sim/driver-file.ts',
-      "const fault = environment.draw('sync');",
-      "environment.draw('sync');\n    const fault = undefined;",
-    ),
+    mutation: {
+      name: 'sim-never-tells-a-sync-error',
+      breaks: 'no sync and no writeback ever fails',
+      edits: [
+        {
+          file: 'sim/driver-sync.ts',
+          find: 'if (fault === undefined && wasTold) {',
+          replace: 'if (fault === undefined || wasTold) {',
+        },
+        {
+          file: 'sim/driver-sync.ts',
+          find: "if (fault === 'sync-eintr') {",
+          replace: "if (fault === 'sync-eintr' && inode.size < 0) {",
+        },
+        {
+          file: 'sim/driver-sync.ts',
+          find: 'if (dirty.length === 0) return;',
+          replace: 'if (dirty.length >= 0) return;',
+        },
+        {
+          file: 'sim/driver-file.ts',
+          find: "if (environment.draw('background') === 'writeback-error') {",
+          replace: "if (environment.draw('background') === 'writeback-error' && sector < 0) {",
+        },
+      ],
+    },
     bug: 'sync-error-swallowed',
   },
   {
