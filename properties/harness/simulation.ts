@@ -10,15 +10,18 @@ import { FAULTS, FAULT_NAMES, type FaultName } from '../../sim/faults.js';
 
 /** How a world decides: mostly the mild way, 0. */
 const decision = fc.oneof(
-  { weight: 6, arbitrary: fc.constant(0) },
+  { weight: 4, arbitrary: fc.constant(0) },
   { weight: 2, arbitrary: fc.nat(40) },
   { weight: 1, arbitrary: fc.nat(65_535) },
 );
 
+/** Lanes that decide for something more often than not. */
+const EAGER: ReadonlySet<string> = new Set(['config', 'action', 'detail', 'extent']);
+
 /** The choices of a world, lane by lane, in the order of sim's LANES. */
 export const choiceLists: fc.Arbitrary<number[][]> = fc.tuple(
   ...LANES.map((lane) =>
-    fc.array(lane === 'config' || lane === 'action' ? fc.nat(65_535) : decision, {
+    fc.array(EAGER.has(lane) ? fc.nat(65_535) : decision, {
       maxLength: lane === 'config' ? 80 : 120,
       size: 'max',
     }),
@@ -30,11 +33,15 @@ const FILE_SYSTEM_FAULTS = FAULT_NAMES.filter((name) => {
   return site !== 'medium' && site !== 'event';
 });
 
+/** What fails a write, or leaves it short: the log is cut back, and goes on. */
+const WRITE_FAULTS = FILE_SYSTEM_FAULTS.filter((name) => FAULTS[name].site === 'write');
+
 /** Which fault classes exist in a world: some none, some a few, some all. */
 export const faultSets: fc.Arbitrary<FaultName[]> = fc.oneof(
-  fc.constant<FaultName[]>([]),
-  fc.subarray(FILE_SYSTEM_FAULTS, { maxLength: 4 }),
-  fc.subarray(FILE_SYSTEM_FAULTS),
+  { weight: 1, arbitrary: fc.constant<FaultName[]>([]) },
+  { weight: 3, arbitrary: fc.subarray(WRITE_FAULTS, { minLength: 1 }) },
+  { weight: 3, arbitrary: fc.subarray(FILE_SYSTEM_FAULTS, { minLength: 1, maxLength: 4 }) },
+  { weight: 3, arbitrary: fc.subarray(FILE_SYSTEM_FAULTS) },
 );
 
 /** How a simulated file system is. */

@@ -12,6 +12,7 @@
 
 import { spawn } from 'node:child_process';
 import {
+  chmodSync,
   closeSync,
   cpSync,
   existsSync,
@@ -77,6 +78,8 @@ function vitest(files) {
 
 const options = parse(process.argv.slice(2));
 const scratch = mkdtempSync(join(tmpdir(), 'uring-wal-mutation-'));
+// Some tests start processes of other users.
+chmodSync(scratch, 0o755);
 try {
   await main();
 } finally {
