@@ -77,6 +77,9 @@ export class CommitPipeline {
       position,
       zeroedTo: start.zeroedTo ?? position,
       onChange: onEvent,
+      onSyncFailed: (error) => {
+        this.#poison(failure.syncFailed(file.path, error));
+      },
     });
     this.#settlement = new Settlement(position, () => this.#hooks);
   }
@@ -121,6 +124,7 @@ export class CommitPipeline {
   /** Names the owner; before the first append. */
   attach(hooks: CommitHooks): void {
     this.#hooks = hooks;
+    this.#zeros.resume();
   }
 
   /** Takes a record into the open batch. Its promise settles with the watermark. */

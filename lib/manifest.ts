@@ -9,7 +9,7 @@
 
 import { join } from 'node:path';
 import { crc32 } from './checksum.js';
-import { errnoOf } from './errors.js';
+import { WalError, errnoOf } from './errors.js';
 import type { IoDriver, IoFile } from './io/driver.js';
 import type { Segment, SequencePoint } from './segments.js';
 import { newSegment } from './segments.js';
@@ -46,24 +46,43 @@ interface SegmentJson {
   index: [string, number][];
 }
 
-/** Reads the manifest. Never rejects: without one, everything is read. */
+/**
+ * Reads the manifest; without a good one, everything is read. Rejects with `ERR_WAL_READ` when it is
+ * there and cannot be read: what it says is not known to be lost.
+ */
 export async function readManifest(driver: IoDriver, directory: string): Promise<ManifestReading> {
   let file: IoFile;
   try {
     const options = { access: 'read', create: 'never', direct: false, mode: 0o600 } as const;
     file = await driver.open(join(directory, MANIFEST_NAME), options);
   } catch (error) {
-    return { kind: errnoOf(error) === 'ENOENT' ? 'missing' : 'bad' };
+    if (errnoOf(error) === 'ENOENT') return { kind: 'missing' };
+    throw unreadable(directory, error);
   }
+  let text: string | undefined;
   try {
-    const text = await readText(driver, file);
-    const manifest = text === undefined ? undefined : parse(directory, text);
-    return manifest === undefined ? { kind: 'bad' } : { kind: 'good', manifest };
-  } catch {
-    return { kind: 'bad' };
+    text = await readText(driver, file);
+  } catch (error) {
+    throw unreadable(directory, error);
   } finally {
     await file.close().catch(() => undefined);
   }
+  try {
+    const manifest = text === undefined ? undefined : parse(directory, text);
+    return manifest === undefined ? { kind: 'bad' } : { kind: 'good', manifest };
+  } catch {
+    // The checksum was right, but not what it covers: none of ours.
+    return { kind: 'bad' };
+  }
+}
+
+function unreadable(directory: string, cause: unknown): WalError {
+  const path = join(directory, MANIFEST_NAME);
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const message =
+    `cannot read the manifest '${path}': ${why}. Open again once the cause is gone; with the file ` +
+    'moved away, every segment is read instead';
+  return new WalError('ERR_WAL_READ', message, { path, cause });
 }
 
 async function readText(driver: IoDriver, file: IoFile): Promise<string | undefined> {

@@ -3,7 +3,7 @@
 //
 //   how it ends   strict (default)      trim
 //   clean         cut trailing zeros    the same
-//   torn          cut                   the same
+//   torn          cut                   the same (quarantined if it holds whole records)
 //   tear          quarantine, cut       the same
 //   corrupt       refuse, untouched     quarantine, cut
 
@@ -69,7 +69,7 @@ export async function recoverFile(
     const tally = new Tally();
     const end = await walk(window, tally, start);
     if (end.kind === 'corrupt' && mode === 'strict') throw corrupt(file.path, end);
-    const keep = end.kind === 'tear' || end.kind === 'corrupt';
+    const keep = end.kind === 'tear' || end.kind === 'corrupt' || end.holdsRecords === true;
     const kept = keep ? await quarantine(driver, file, window, end) : undefined;
     if (size > end.offset) await file.truncate(end.offset);
     await file.sync();

@@ -4,18 +4,21 @@
 //   nothing, or only zeros to the end of the file            clean
 //   something, but no whole valid record                     torn
 //   a whole record, and before it a sector that is all zero  tear (sectors landed out of order),
-//                                                            or nothing but zeros
+//                                                            or zeros where it should begin
 //   a whole record, no such sector                           corrupt
 //
 // An unwritten sector of an append-only file reads as zeros; that is what tells a crash, which may
 // drop any sector that was not synced, from damage to what had been written.
 
 import * as record from './record.js';
+import { lengthsAgree } from './scan.js';
 import type { FileWindow } from './window.js';
 import { WINDOW_BYTES } from './window.js';
 
 /** What a disk writes as one; assumed to be atomic. */
 const SECTOR_BYTES = 512;
+/** So many zeros, where `len` and magic should stand, were never a record's beginning. */
+const UNWRITTEN_BYTES = record.AT_SEQUENCE;
 /**
  * How many bytes of candidate records the search for a later record may checksum: this much, or
  * this many times the rest of the file. A crafted log could otherwise make it quadratic.
@@ -41,6 +44,8 @@ export interface WalEnd {
   readonly reason: string;
   /** Offset of the next whole record, where one follows what is invalid. */
   readonly next?: number;
+  /** Whole records stand inside what a torn record claims: its own value's, or others that it hides. */
+  readonly holdsRecords?: boolean;
 }
 
 /** Judges the bytes of the file from `offset` on, where the scan stopped for `stop`. */
@@ -59,9 +64,14 @@ export async function judgeEnd(window: FileWindow, offset: number, stop: number)
   if (search === 'exhausted') {
     return { kind: 'corrupt', offset, size, reason: `${reason}; too many candidates follow` };
   }
-  if (search === undefined) return { kind: 'torn', offset, size, reason };
-  // A file system that takes back what it could not sync leaves zeros, however short the gap is.
-  const isGap = await isZero(window, offset, search);
+  if (search === undefined) {
+    // Nothing follows what the torn record claims. It may claim too much, and hide records.
+    const inside = await searchAll(window, offset);
+    return { kind: 'torn', offset, size, reason, ...(inside && { holdsRecords: true }) };
+  }
+  // A file system that takes back what it could not sync leaves zeros, and perhaps the rest of a
+  // record that was in flight. No record begins with zeros, so nothing was ever written here.
+  const isGap = await isZero(window, offset, Math.min(offset + UNWRITTEN_BYTES, search));
   const tear = isGap || (await hasZeroSector(window, offset, search));
   return { kind: tear ? 'tear' : 'corrupt', offset, size, reason, next: search };
 }
@@ -96,13 +106,21 @@ interface Budget {
   bytes: number;
 }
 
+/** Whether a whole record stands anywhere behind `offset`; when there is too much to tell, yes. */
+async function searchAll(window: FileWindow, offset: number): Promise<boolean> {
+  return (await search(window, offset + 1, newBudget(window, offset))) !== undefined;
+}
+
+function newBudget(window: FileWindow, offset: number): Budget {
+  return { bytes: Math.max(SEARCH_BYTES_MIN, SEARCH_TAIL_FACTOR * (window.size - offset)) };
+}
+
 /** Offset of the first whole valid record that can follow what stands at `offset`. */
 async function findFollower(
   window: FileWindow,
   offset: number,
 ): Promise<number | undefined | 'exhausted'> {
-  const { size } = window;
-  const budget = { bytes: Math.max(SEARCH_BYTES_MIN, SEARCH_TAIL_FACTOR * (size - offset)) };
+  const budget = newBudget(window, offset);
   const claims = await claimedEnds(window, offset);
   if (claims.agreed) {
     return claims.ends[0] === undefined ? undefined : search(window, claims.ends[0], budget);
@@ -184,6 +202,7 @@ async function isRecord(window: FileWindow, offset: number, budget: Budget): Pro
   const keyLength = viewOf(window).getUint32(index + record.AT_KEY_LENGTH, true);
   if (offset + length > size || record.RECORD_BYTES_MIN + keyLength > length) return false;
   if (!hasHeader(window, index)) return false;
+  if (length > WINDOW_BYTES && !(await lengthsAgree(window, offset))) return false;
   budget.bytes -= length;
   if (budget.bytes < 0) return false;
   const table = new Uint32Array(record.TABLE_HEADER + record.TABLE_STRIDE);

@@ -51,11 +51,7 @@ export class WalMaintenance {
 
   rotate(): Promise<void> {
     const { appender, rotate } = this.#log;
-    return this.#inTurn(() =>
-      appender.exchange((pipeline) =>
-        pipeline.end === 0 ? Promise.resolve(pipeline) : rotate(pipeline),
-      ),
-    );
+    return this.#inTurn(() => appender.exchange(rotate));
   }
 
   /** Removes whole segments, oldest first, all of whose entries have a lower sequence. */
@@ -72,7 +68,9 @@ export class WalMaintenance {
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#waiting === 0 ? work() : this.#idle.then(work);
     this.#waiting++;
-    const onDone = (): void => void this.#waiting--;
+    const onDone = (): void => {
+      this.#waiting--;
+    };
     this.#idle = done.then(onDone, onDone);
     return done;
   }

@@ -380,6 +380,9 @@ export class Wal {
   }
 
   async #rotate(pipeline: CommitPipeline): Promise<CommitPipeline> {
+    // A failed write may have cut the file to nothing while it was drained: an empty file in the
+    // middle of the log would look like a lost one.
+    if (pipeline.end === 0) return pipeline;
     const { number: from } = this.#files.active;
     const next = await this.#files.rotate(pipeline);
     events.rotate.publish(() => {

@@ -4,6 +4,7 @@
 
 import type { IoDriver, IoFile, IoMemory } from './io/driver.js';
 import { BLOCK_BYTES } from './batch.js';
+import type { WriteJob } from './write-fully.js';
 import { writeFully, writeJob } from './write-fully.js';
 
 /** How much one write of zeros carries, in bytes. */
@@ -24,6 +25,8 @@ export interface ZeroAheadOptions {
   readonly zeroedTo: number;
   /** A range was finished, or given up. */
   readonly onChange: () => void;
+  /** A sync that had to come between two parts of a write failed, whatever else it covered. */
+  readonly onSyncFailed: (error: unknown) => void;
 }
 
 /** Zeroes space ahead of the log, one range at a time. */
@@ -32,6 +35,7 @@ export class ZeroAhead {
   readonly #file: IoFile;
   readonly #bytesAhead: number;
   readonly #onChange: () => void;
+  readonly #onSyncFailed: (error: unknown) => void;
   #origin: number;
   /** The file is zeros from the log's end to here, and nothing of it is in flight. */
   #written: number;
@@ -51,6 +55,7 @@ export class ZeroAhead {
     this.#file = file;
     this.#bytesAhead = options.bytesAhead;
     this.#onChange = options.onChange;
+    this.#onSyncFailed = options.onSyncFailed;
     this.#origin = options.position;
     this.#amount = options.bytesAhead;
     this.#written = options.zeroedTo;
@@ -98,6 +103,11 @@ export class ZeroAhead {
     this.#isHalted = true;
   }
 
+  /** The log goes on after all. */
+  resume(): void {
+    this.#isHalted = false;
+  }
+
   /** The log was cut to `position`, and everything behind it is gone. */
   reset(position: number): void {
     this.#origin = position;
@@ -126,11 +136,12 @@ export class ZeroAhead {
     let reached = from;
     this.#fileEnd = to;
     let memory: IoMemory | undefined;
+    let job: WriteJob | undefined;
     try {
       memory = this.#driver.memory(Math.min(ZERO_WRITE_BYTES, to - from));
       await this.#file.allocate(from, to - from);
       while (reached < to && !this.#isHalted) {
-        const job = writeJob(memory, 0, Math.min(memory.bytes.length, to - reached), reached);
+        job = writeJob(memory, 0, Math.min(memory.bytes.length, to - reached), reached);
         await writeFully(this.#file, job);
         reached += job.length;
         // A gap between the old zeros and these was written by the log itself.
@@ -138,7 +149,8 @@ export class ZeroAhead {
         this.#flying = reached;
         this.#onChange();
       }
-    } catch {
+    } catch (error) {
+      if (job?.syncFailed === true) this.#onSyncFailed(error);
       // A full disk, a quota, a file system that cannot allocate, no memory: the appends will tell,
       // if they meet it too. Another try comes after as much again was appended.
       this.#retryAt = to;

@@ -94,7 +94,7 @@ export class WalModel {
     this.#cutting = undefined;
     for (const [id, fate] of this.#fates) {
       const isKept = 'sequence' in fate && fate.sequence <= sequence;
-      this.#fates.set(id, isKept ? { kind: 'durable', sequence: fate.sequence } : { kind: 'gone' });
+      if (!isKept) this.#fates.set(id, { kind: 'gone' });
     }
   }
 
