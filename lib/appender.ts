@@ -228,7 +228,13 @@ export class Appender {
       lastSequence = sequence + BigInt(count - 1);
       numbered = renumber(content, sequence);
     }
-    this.#pipeline.append(numbered, sequence, lastSequence, length, sync, resolve, reject);
+    try {
+      this.#pipeline.append(numbered, sequence, lastSequence, length, sync, resolve, reject);
+    } catch (error) {
+      // No memory for it: the next record takes its number, or the log would have a gap.
+      sequencer?.reset(sequence - 1n);
+      throw error;
+    }
     this.#queuedRecords++;
     this.#queuedBytes += length;
     if (this.#queuedBytes > this.#queuedBytesPeak) this.#queuedBytesPeak = this.#queuedBytes;

@@ -24,6 +24,7 @@ import type { WalRecord } from './wal-record.js';
 import { UringWalWriter } from './writer.js';
 
 const KIB = 1024;
+const NONE = Buffer.alloc(0);
 
 forEachDriver((driver) => {
   /** Opens a reader that is closed with the test. */
@@ -302,6 +303,27 @@ forEachDriver((driver) => {
       expect(reader.end).toMatchObject({ kind: 'clean', size: placed[3000]?.offset });
     });
   });
+
+  test.each([0x80000000, 0xffffffff])(
+    'a length field of %d costs no memory: the fields disagree, and the file tells it',
+    async (len) => {
+      const path = freshLog();
+      const [whole, damaged, behind] = samplePuts(3).map(independentEncode);
+      damaged?.writeUInt32LE(len, 0);
+      writeFileSync(path, Buffer.concat([whole, damaged, behind].map((bytes) => bytes ?? NONE)));
+      // All zeros, in a hole: the record that it claims to be is inside the file.
+      truncateSync(path, 5 * 1024 ** 3);
+      const reader = await openReader(path);
+      let count = 0;
+      for await (const { offset } of reader) count += offset === 0 ? 1 : NaN;
+      expect(count).toBe(1);
+      const offset = whole?.length ?? 0;
+      const next = offset + (damaged?.length ?? 0);
+      expect(reader.end).toMatchObject({ kind: 'corrupt', offset, next });
+      const error = await expectRejection(UringWalWriter.open(path, { driver }), 'ERR_WAL_CORRUPT');
+      expect(error.offset).toBe(offset);
+    },
+  );
 
   describe('errors', () => {
     test('a read that fails rejects with ERR_WAL_READ, and the next one goes on', async () => {

@@ -4,6 +4,7 @@
 import { decodeBatchValue } from './batch-value.js';
 import * as record from './record.js';
 import type { FileWindow } from './window.js';
+import { WINDOW_BYTES } from './window.js';
 
 /** How many records one run holds at most. */
 const RUN_RECORDS_MAX = 16384;
@@ -54,6 +55,9 @@ export async function* scanFile(
     if (reason === record.STOP.NEED_MORE) {
       wanted = wantedBytes(window.bytes, stopIndex, window.filled);
       if (offset + wanted > size) return { offset, reason };
+      if (wanted > WINDOW_BYTES && !(await lengthsAgree(window, offset))) {
+        return { offset, reason: record.STOP.LENGTH_MISMATCH };
+      }
     } else if (reason > record.STOP.NEED_MORE) {
       return { offset, reason };
     }
@@ -94,6 +98,25 @@ export function sequencesAt(
   if (bytes[at + record.AT_TYPE] !== record.TYPE_BATCH) return { first, last: first };
   const entries = decodeBatchValue(valueAt(bytes, table, row));
   return { first, last: first + BigInt((entries?.length ?? 1) - 1) };
+}
+
+/**
+ * Whether the length fields of the record at `offset` agree, told without reading the record: one
+ * damaged bit of `len` must not cost gigabytes of memory. Its header and end must be in the file.
+ */
+export async function lengthsAgree(window: FileWindow, offset: number): Promise<boolean> {
+  const index = await window.load(offset, record.AT_KEY);
+  const header = viewOf(window);
+  const length = record.LENGTH_FIELD + header.getUint32(index, true);
+  const keyLength = header.getUint32(index + record.AT_KEY_LENGTH, true);
+  if (record.RECORD_BYTES_MIN + keyLength > length) return false;
+  const valueLengthAt = await window.load(offset + record.AT_KEY + keyLength, record.LENGTH_FIELD);
+  const valueLength = viewOf(window).getUint32(valueLengthAt, true);
+  return record.recordBytes(keyLength, valueLength) === length;
+}
+
+function viewOf({ bytes }: FileWindow): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** How many bytes from `at` on the scan must see to judge the record there. */

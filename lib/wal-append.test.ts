@@ -65,6 +65,31 @@ forEachDriver((name) => {
       expectNothingHeld(join(directory, 'x'), LOG_FILES);
     });
 
+    test('a record that finds no memory leaves no gap in the sequences', async () => {
+      const directory = freshDirectory();
+      const faults = new FaultyDriver(newDriver(name));
+      onTestFinished(() => faults.close());
+      const options = { driver: faults, batchSize: 256, preallocateBytes: 0 };
+      const wal = await open(directory, options);
+      await wal.put('a', 'one');
+      faults.refuseMemory(1);
+      await expect(wal.put('a', Buffer.alloc(100_000))).rejects.toThrow(/memory/);
+      expect(await wal.put('a', 'two', { sync: true })).toMatchObject({ sequence: 2n });
+      // While it waits, the next one comes behind it.
+      const waiting = await open(freshDirectory(), { ...options, channelCapacity: 1 });
+      const write = faults.gate('write');
+      const first = waiting.put('a', 'one');
+      const second = waiting.put('a', Buffer.alloc(100_000));
+      const third = waiting.put('a', 'two');
+      await write.reached;
+      faults.refuseMemory(1);
+      write.open();
+      await expect(second).rejects.toThrow(/memory/);
+      expect([await first, await third]).toMatchObject([{ sequence: 1n }, { sequence: 2n }]);
+      await wal.close();
+      await waiting.close();
+    });
+
     test('appendMany tells where each stands, across segments', async () => {
       const directory = freshDirectory();
       const wal = await open(directory, { maxFileSize: 4 * KIB });

@@ -57,8 +57,9 @@ export class FileWindow {
     const start = position - (position % this.#unit);
     const needed = this.#roundUp(end - start);
     if (needed > this.#memory.bytes.length) {
+      this.filled = 0;
       this.#memory.release();
-      this.#memory = this.#driver.memory(needed);
+      this.#memory = this.#memoryFor(needed, position);
     }
     this.position = start;
     this.filled = 0;
@@ -68,6 +69,14 @@ export class FileWindow {
 
   release(): void {
     this.#memory.release();
+  }
+
+  #memoryFor(bytes: number, position: number): IoMemory {
+    try {
+      return this.#driver.memory(bytes);
+    } catch (cause) {
+      throw readError(this.#file.path, position, cause);
+    }
   }
 
   /** Reads until `enough` bytes are there or the file ends. */

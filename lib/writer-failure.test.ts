@@ -864,6 +864,25 @@ forEachDriver((driver) => {
         await expectGoesOn(here, records);
       },
     );
+
+    test('does not hide a failed sync between two parts of a write: the log is poisoned', async () => {
+      const bytesAhead = 256 * 1024;
+      const here = await stage(driver, { preallocateBytes: bytesAhead });
+      const isZeroing = ({ length }: { readonly length: number }): boolean => length === bytesAhead;
+      const cutInsideSector: Fault = (operation) => {
+        here.faults.next('sync', fail('EIO'));
+        return short(1000)(operation);
+      };
+      here.faults.next('write', cutInsideSector, 1, isZeroing);
+      const records = Array.from({ length: 30 }, (_, index) => putOfSize(index + 1, 16_000));
+      const outcomes = await outcomesOf(append(here.writer, records.slice(0, 10), true));
+      for (const record of records.slice(10)) {
+        outcomes.push(...(await outcomesOf(append(here.writer, [record], true))));
+      }
+      expect(here.faults.count('allocate')).toBe(1);
+      expect(okOf(outcomes).at(-1)).toBe(false);
+      await expectPoisoned(here, 'EIO');
+    });
   });
 
   describe('memory that cannot be had', () => {
