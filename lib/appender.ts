@@ -137,16 +137,27 @@ export class Appender {
   }
 
   /**
-   * Lets nobody in, settles what is queued, and goes on with the pipeline that `swap` returns: a
-   * rotation, or a cut. Rejects as `swap` does.
+   * In its turn, lets nobody in, settles what is queued, and goes on with the pipeline that `swap`
+   * returns: a rotation, or a cut. What is submitted later goes into the new one. Rejects as `swap`
+   * does.
    */
-  async exchange(swap: Swap): Promise<void> {
-    while (this.#rotating !== undefined) await this.#rotating;
-    let failure: unknown;
-    await this.#startRotation(swap, (error) => {
-      failure = error;
+  exchange(swap: Swap): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.checkPoison();
+      const start = (): void => {
+        let fail: (() => void) | undefined;
+        const onError = (error: unknown): void => {
+          fail = () => {
+            reject(error as Error);
+          };
+        };
+        void this.#startRotation(swap, onError).then(() => {
+          (fail ?? resolve)();
+        });
+      };
+      this.#line.add({ kind: 'exchange', start, reject });
+      this.#admitWaiting();
     });
-    if (failure !== undefined) throw failure as Error;
   }
 
   /** Settles everything that was taken. */
@@ -186,6 +197,7 @@ export class Appender {
         events[isPoisoned ? 'poisoned' : 'error'].publish(() => ({ path, error }));
         this.#options.sequencer?.reset(pipeline.writtenSequence);
         this.#rejectLine(error);
+        this.#admitWaiting();
       },
     });
     // What poisoned it before it had an owner could not tell those who wait.
@@ -285,6 +297,11 @@ export class Appender {
     while (this.#isOpen && this.#pipeline.poison === undefined) {
       const { first } = this.#line;
       if (first === undefined) break;
+      if (first.kind === 'exchange') {
+        this.#line.remove(first);
+        first.start();
+        break;
+      }
       if (first.kind === 'flush') {
         this.#line.remove(first);
         this.#pipeline.flush(first.resolve, first.reject);
@@ -334,8 +351,13 @@ export class Appender {
     this.#adopt(await swap(this.#pipeline));
   }
 
+  /** An exchange depends on no record: it stays, unless there is nothing left to exchange. */
   #rejectLine(error: unknown): void {
-    for (const waiter of this.#line.removeAll()) this.#rejectWaiter(waiter, error);
+    for (const waiter of this.#line.removeAll()) {
+      const stays = waiter.kind === 'exchange' && this.#pipeline.poison === undefined;
+      if (stays) this.#line.add(waiter);
+      else this.#rejectWaiter(waiter, error);
+    }
     this.#onLineEmpty?.();
   }
 

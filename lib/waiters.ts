@@ -1,4 +1,4 @@
-// Appends and flushes that came while the queue was full: first come, first admitted. Each append
+// Appends, flushes and exchanges that came while the queue was full: first come, first admitted. Each append
 // holds a copy of its record, so its owner may reuse the buffers at once.
 
 import type { WalPosition } from './ack-queue.js';
@@ -31,7 +31,14 @@ export interface WaitingFlush {
   readonly reject: (error: Error) => void;
 }
 
-export type Waiter = WaitingAppend | WaitingFlush;
+/** An exchange of the pipeline that waits for what was submitted before it to be admitted. */
+export interface WaitingExchange {
+  readonly kind: 'exchange';
+  readonly start: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+export type Waiter = WaitingAppend | WaitingFlush | WaitingExchange;
 
 /** First in, first out, with appends that can leave by an abort. A Set keeps order and removal cheap. */
 export class WaitingLine {
@@ -42,7 +49,7 @@ export class WaitingLine {
     return this.#line.size === 0;
   }
 
-  /** How many appends wait; flushes do not count against `waitersMax`. */
+  /** How many appends wait; nothing else counts against `waitersMax`. */
   get appends(): number {
     return this.#appends;
   }

@@ -9,6 +9,7 @@ import { scanSegment } from './segment-scan.js';
 import type { Segment } from './segments.js';
 import { newSegment, seek } from './segments.js';
 import type { WalFiles } from './wal-files.js';
+import { toReadError } from './wal-read.js';
 import { FileWindow } from './window.js';
 
 /** A place between two records. */
@@ -37,11 +38,15 @@ export async function findCut(
     throw new RangeError(`sequence ${String(sequence)}: '${directory}' starts at ${oldest}`);
   }
   const options = { access: 'read', create: 'never', direct: false, mode: 0o600 } as const;
-  const file = await driver.open(segment.path, options);
   try {
-    return { segment, offset: await findIn(driver, file, files, segment, next) };
-  } finally {
-    await file.close();
+    const file = await driver.open(segment.path, options);
+    try {
+      return { segment, offset: await findIn(driver, file, files, segment, next) };
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw toReadError(error, segment.path, next);
   }
 }
 

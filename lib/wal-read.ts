@@ -142,6 +142,11 @@ class Reading {
     const { driver } = this.#log;
     const isLast = segment === this.#log.segments().at(-1);
     const size = this.#log.writtenBytes(segment);
+    if (isLast && size === 0) {
+      // Nothing is left of what came before: there is only its sequence.
+      this.#next = bound + 1n;
+      return;
+    }
     const isResumed = this.#place.segment === segment.number;
     const from = isResumed ? this.#place.offset : seek(segment.index, this.#next);
     const last = isLast || segment.last === undefined ? bound : segment.last;
@@ -221,7 +226,7 @@ function segmentOf(log: LogView, sequence: bigint): Segment | undefined {
 }
 
 /** The driver's errors in the library's words; all others, the consumer's included, as they are. */
-function toReadError(error: unknown, path: string, sequence: bigint): unknown {
+export function toReadError(error: unknown, path: string, sequence: bigint): unknown {
   if (!(error instanceof IoError)) return error;
   return new WalError('ERR_WAL_READ', `cannot read '${path}': ${error.message}`, {
     path,

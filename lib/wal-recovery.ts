@@ -217,7 +217,9 @@ class DirectoryRecovery {
     try {
       // A torn tail is what a crash leaves, unless this is no place where a crash leaves one.
       const isDamaged = this.#judgement.damages.some(({ path }) => path === segment.path);
-      if (isDamaged && surveyed?.end?.kind === 'torn') await this.#keepTail(file, surveyed);
+      const end = surveyed?.end;
+      const isLost = isDamaged && end?.kind === 'torn' && end.holdsRecords !== true;
+      if (surveyed !== undefined && isLost) await this.#keepTail(file, surveyed);
       const scan = new SegmentScan(segment);
       const recovery = await recoverFile(this.#driver, file, mode, {
         offset: segment.bytes,

@@ -16,6 +16,8 @@ export type OperationKind =
   | 'open'
   | 'lock'
   | 'syncDirectory'
+  | 'remove'
+  | 'rename'
   | 'write'
   | 'read'
   | 'sync'
@@ -223,11 +225,13 @@ export class FaultyDriver implements IoDriver {
   }
 
   remove(path: string): Promise<void> {
-    return this.#inner.remove(path);
+    const perform = (): Promise<void> => this.#inner.remove(path);
+    return this.run(operationOf('remove', path, perform));
   }
 
   rename(from: string, to: string): Promise<void> {
-    return this.#inner.rename(from, to);
+    const perform = (): Promise<void> => this.#inner.rename(from, to);
+    return this.run(operationOf('rename', from, perform));
   }
 
   memory(bytes: number): IoMemory {
