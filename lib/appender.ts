@@ -9,7 +9,7 @@ import { poisoned } from './failure.js';
 import type { ResolvedOptions } from './options.js';
 import * as record from './record.js';
 import type { Item, Waiter, WaitingAppend } from './waiters.js';
-import { WaitingLine } from './waiters.js';
+import { WaitingLine, numbersOf, renumber } from './waiters.js';
 
 /** Gives sequences to items at their admission, where the log (not the caller) counts. */
 export interface Sequencer {
@@ -148,7 +148,7 @@ export class Appender {
         let fail: (() => void) | undefined;
         const onError = (error: unknown): void => {
           fail = () => {
-            reject(error as Error);
+            reject(error);
           };
         };
         void this.#startRotation(swap, onError).then(() => {
@@ -366,24 +366,4 @@ export class Appender {
     // An abort's reason is whatever its owner chose.
     waiter.reject(reason as Error);
   }
-}
-
-const NO_BYTES = new Uint8Array(0);
-
-/** What must be known of a record whose bytes are encoded. */
-function numbersOf({ sequence, lastSequence, typeByte }: Item): Item {
-  return { sequence, lastSequence, typeByte, key: NO_BYTES, value: NO_BYTES };
-}
-
-/** The same record under the sequence it was given. */
-function renumber(
-  content: record.RecordFields | Uint8Array,
-  sequence: bigint,
-): record.RecordFields | Uint8Array {
-  if (content instanceof Uint8Array) {
-    new DataView(content.buffer).setBigUint64(record.AT_SEQUENCE, sequence, true);
-    return content;
-  }
-  const { typeByte, key, value } = content;
-  return { sequence, typeByte, key, value };
 }

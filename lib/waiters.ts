@@ -3,6 +3,7 @@
 
 import type { WalPosition } from './ack-queue.js';
 import type { RecordFields } from './record.js';
+import { AT_SEQUENCE } from './record.js';
 
 /** A record on its way into the log. */
 export interface Item extends RecordFields {
@@ -78,4 +79,24 @@ export class WaitingLine {
     for (const waiter of all) this.remove(waiter);
     return all;
   }
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+/** What must be known of a record whose bytes are encoded. */
+export function numbersOf({ sequence, lastSequence, typeByte }: Item): Item {
+  return { sequence, lastSequence, typeByte, key: NO_BYTES, value: NO_BYTES };
+}
+
+/** The same record under the sequence it was given. */
+export function renumber(
+  content: RecordFields | Uint8Array,
+  sequence: bigint,
+): RecordFields | Uint8Array {
+  if (content instanceof Uint8Array) {
+    new DataView(content.buffer).setBigUint64(AT_SEQUENCE, sequence, true);
+    return content;
+  }
+  const { typeByte, key, value } = content;
+  return { sequence, typeByte, key, value };
 }
