@@ -79,7 +79,8 @@ export interface IoFile {
   truncate(size: number): Promise<void>;
   /**
    * Reserves space: afterwards the size is at least `position + length`, what lay beyond the old
-   * end reads as zeros, and writing there cannot run out of space. Not durable by itself.
+   * end reads as zeros, and writing there (not in holes below) cannot run out of space. Not durable
+   * by itself.
    */
   allocate(position: number, length: number): Promise<void>;
   /** Current size in bytes. */
@@ -113,6 +114,7 @@ export interface IoDriver {
   readonly fallbackReason: string | undefined;
 
   /** Opens a regular file. Rejects with {@link IoError}. */
+  /** Opens a regular file; anything else is EINVAL, a directory EISDIR. */
   open(path: string, options: IoOpenOptions): Promise<IoFile>;
   /**
    * Locks the log at `path` against every other writer, in this process and in others, by
@@ -130,14 +132,17 @@ export interface IoDriver {
   /** Makes creations, removals and renames in the directory durable. */
   syncDirectory(path: string): Promise<void>;
 
-  /** Aligned zeroed memory of at least `bytes` bytes, rounded up to {@link MEMORY_ALIGNMENT}. */
+  /**
+   * Aligned zeroed memory of at least `bytes` bytes, rounded up to {@link MEMORY_ALIGNMENT}. Throws
+   * RangeError when there is none.
+   */
   memory(bytes: number): IoMemory;
 
   /** Milliseconds, monotonic, from an arbitrary origin; fractions count. */
   now(): number;
   /** Calls back once after `ms` milliseconds, unless cancelled by the function returned. */
   delay(ms: number, callback: () => void): () => void;
-  /** Calls back once, when the callers that are running now have had their turn (process.nextTick). */
+  /** Calls back once, when the callers that are running now, and their microtasks, had their turn. */
   defer(callback: () => void): void;
 
   /** Gives up what the driver itself holds, once its files are closed. The second call is a no-op. */
