@@ -26,9 +26,12 @@ export type Operation =
   | { readonly do: 'settle' }
   | { readonly do: 'close' };
 
+/** Makes a record of exactly one block, so that several writes can be in flight. */
+const BLOCK_VALUE_BYTES = 4096 - 29 - 4;
+
 const sizes = fc.oneof(
   // Records of one length: what an old one leaves behind then fits behind a new one.
-  { weight: 8, arbitrary: fc.constantFrom(0, 10) },
+  { weight: 8, arbitrary: fc.constantFrom(0, 10, BLOCK_VALUE_BYTES, BLOCK_VALUE_BYTES) },
   { weight: 3, arbitrary: fc.nat(80) },
   { weight: 3, arbitrary: fc.nat(1500) },
   { weight: 1, arbitrary: fc.nat(20_000) },
