@@ -18,7 +18,7 @@ const QUOTE_CHARACTERS_MAX = 40;
 
 const ENTRY_FIELDS = ['type', 'key', 'keyHex', 'value', 'valueHex', 'sequence'];
 /** `dump` prints these; they are let through unread, so that its output can be appended elsewhere. */
-const PLACE_FIELDS = ['offset', 'length', 'crc'];
+const PLACE_FIELDS = ['segment', 'offset', 'length', 'crc'];
 const KNOWN_FIELDS: ReadonlySet<string> = new Set([...ENTRY_FIELDS, ...PLACE_FIELDS]);
 const BLANK = /^[ \t\r]*$/;
 const LONE_SURROGATE = /\p{Surrogate}/u;

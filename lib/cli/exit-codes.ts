@@ -2,29 +2,29 @@
 
 export const EXIT = {
   OK: 0,
-  /** demo: an acknowledged record is missing or differs. */
+  /** demo: an acknowledged record is missing or differs; doctor: something is a problem. */
   FAILED: 1,
-  /** dump, verify: the log ends in a torn tail or a tear. */
+  /** The log ends in a torn tail or a tear. */
   TORN: 1,
-  /** dump, verify: a damaged record stands before whole ones. */
+  /** A damaged record stands before whole ones. */
   CORRUPT: 2,
   /** The command line was wrong. */
   USAGE: 64,
   /** append: an input line was wrong. */
   BAD_LINE: 65,
-  /** demo: the input file cannot be used. */
+  /** demo: the input file cannot be used; other commands: the directory holds no log. */
   NO_INPUT: 66,
   /** Our own bug. */
   INTERNAL: 70,
   /** Something could not be opened, read or written. */
   IO: 74,
-  /** append: stopped by SIGHUP. */
+  /** Stopped by SIGHUP. */
   HANGUP: 129,
   /** Stopped by Ctrl-C, after what was read was finished. */
   INTERRUPT: 130,
   /** append: whoever read the acknowledgements went away before the input ended. */
   CLOSED_PIPE: 141,
-  /** append: stopped by SIGTERM. */
+  /** Stopped by SIGTERM. */
   TERMINATE: 143,
 } as const;
 

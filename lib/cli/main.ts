@@ -4,11 +4,17 @@
 import { readFileSync } from 'node:fs';
 import { assertNever } from '../errors.js';
 import { runAppend } from './append.js';
+import { runBench } from './bench.js';
+import { runDoctor } from './doctor.js';
 import { runDump } from './dump.js';
 import type { ExitCode } from './exit-codes.js';
 import { EXIT } from './exit-codes.js';
+import { runInspect } from './inspect.js';
 import { Output } from './output.js';
+import { runRepair } from './repair.js';
 import type { Streams } from './streams.js';
+import { runTail } from './tail.js';
+import { runTruncate } from './truncate.js';
 import { runVerify } from './verify.js';
 import type { Command } from './usage.js';
 import { parseCommandLine, UsageError } from './usage.js';
@@ -34,6 +40,18 @@ async function main(args: readonly string[], streams: Streams): Promise<ExitCode
       return runDump(command, streams);
     case 'verify':
       return runVerify(command, streams);
+    case 'tail':
+      return runTail(command, streams);
+    case 'inspect':
+      return runInspect(command, streams);
+    case 'repair':
+      return runRepair(command, streams);
+    case 'truncate':
+      return runTruncate(command, streams);
+    case 'doctor':
+      return runDoctor(command, streams);
+    case 'bench':
+      return runBench(command, streams);
     default:
       return assertNever(command);
   }

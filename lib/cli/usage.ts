@@ -2,11 +2,12 @@
 // sentence that says what is allowed.
 
 import { parseArgs } from 'node:util';
-import { APPEND_HELP, DUMP_HELP, GENERAL_HELP, VERIFY_HELP } from './help.js';
+import * as helps from './help.js';
+import type { DriverName, OptionTable, Values } from './option-values.js';
+import { toCount, toDriver, toSeconds, toSequence, UsageError } from './option-values.js';
 import { didYouMean } from './suggest.js';
 
-/** The drivers that can be asked for. */
-export const DRIVERS = ['auto', 'uring', 'threadpool'] as const;
+export { DRIVERS, UsageError } from './option-values.js';
 
 /** What the user wants. Offsets are in bytes. */
 export type Command =
@@ -17,85 +18,231 @@ export type Command =
       readonly log: string;
       readonly sync: boolean;
       readonly direct: boolean;
-      readonly driver: (typeof DRIVERS)[number];
+      readonly driver: DriverName;
     }
   | {
       readonly kind: 'dump';
       readonly log: string;
-      readonly from: number;
+      /** Of a file; undefined when it was not given. */
+      readonly from: number | undefined;
+      readonly fromSequence: bigint | undefined;
       /** How many records at most. */
       readonly limit: number;
     }
-  | { readonly kind: 'verify'; readonly log: string; readonly json: boolean };
-
-/** The command line is wrong; `topic` is the command whose help fits. */
-export class UsageError extends Error {
-  readonly topic: string | undefined;
-  constructor(message: string, topic?: string) {
-    super(message);
-    this.topic = topic;
-  }
-}
-
-type OptionTable = Readonly<Record<string, { readonly type: 'boolean' | 'string' }>>;
-type Values = Readonly<Record<string, string | boolean | undefined>>;
+  | { readonly kind: 'verify'; readonly log: string; readonly json: boolean }
+  | {
+      readonly kind: 'tail';
+      readonly log: string;
+      readonly follow: boolean;
+      /** How many of the last records. */
+      readonly count: number;
+      readonly json: boolean;
+    }
+  | { readonly kind: 'inspect'; readonly directory: string; readonly json: boolean }
+  | {
+      readonly kind: 'repair';
+      readonly target: string;
+      readonly dryRun: boolean;
+      readonly salvage: boolean;
+      readonly json: boolean;
+    }
+  | {
+      readonly kind: 'truncate';
+      readonly directory: string;
+      readonly side: 'before' | 'after';
+      readonly sequence: bigint;
+      readonly json: boolean;
+    }
+  | { readonly kind: 'doctor'; readonly directory: string; readonly json: boolean }
+  | {
+      readonly kind: 'bench';
+      readonly directory: string;
+      /** For each measurement. */
+      readonly seconds: number;
+      readonly json: boolean;
+    };
 
 interface CommandShape {
   readonly help: string;
+  /** What must be named, and how that is called. */
+  readonly operand: string;
+  /** What is taken when it is not named. */
+  readonly fallback?: string;
   readonly options: OptionTable;
+  readonly build: (operand: string, values: Values) => Command;
 }
+
+const TAIL_COUNT = 10;
+const TAIL_COUNT_MAX = 1_000_000;
+const BENCH_SECONDS = 2;
+const BENCH_SECONDS_MAX = 3600;
+
+const FLAG = { type: 'boolean' } as const;
+const VALUE = { type: 'string' } as const;
 
 const COMMANDS: ReadonlyMap<string, CommandShape> = new Map<string, CommandShape>([
   [
     'append',
     {
-      help: APPEND_HELP,
-      options: {
-        sync: { type: 'boolean' },
-        direct: { type: 'boolean' },
-        driver: { type: 'string' },
+      help: helps.APPEND_HELP,
+      operand: 'LOG, a file name,',
+      options: { sync: FLAG, direct: FLAG, driver: VALUE },
+      build: (log, values) => {
+        const [sync, direct] = [values['sync'] === true, values['direct'] === true];
+        return { kind: 'append', log, sync, direct, driver: toDriver(values['driver'], 'append') };
       },
     },
   ],
-  ['dump', { help: DUMP_HELP, options: { from: { type: 'string' }, limit: { type: 'string' } } }],
-  ['verify', { help: VERIFY_HELP, options: { json: { type: 'boolean' } } }],
+  [
+    'dump',
+    {
+      help: helps.DUMP_HELP,
+      operand: 'LOG, a file name,',
+      options: { from: VALUE, 'from-sequence': VALUE, limit: VALUE, json: FLAG },
+      build: buildDump,
+    },
+  ],
+  [
+    'verify',
+    {
+      help: helps.VERIFY_HELP,
+      operand: 'LOG, a file name,',
+      options: { json: FLAG },
+      build: (log, values) => ({ kind: 'verify', log, json: values['json'] === true }),
+    },
+  ],
+  [
+    'tail',
+    {
+      help: helps.TAIL_HELP,
+      operand: 'LOG, a file or directory,',
+      options: {
+        follow: { ...FLAG, short: 'f' },
+        lines: { ...VALUE, short: 'n' },
+        json: FLAG,
+      },
+      build: buildTail,
+    },
+  ],
+  [
+    'inspect',
+    {
+      help: helps.INSPECT_HELP,
+      operand: 'DIR, a directory,',
+      options: { json: FLAG },
+      build: (directory, values) => ({ kind: 'inspect', directory, json: values['json'] === true }),
+    },
+  ],
+  [
+    'repair',
+    {
+      help: helps.REPAIR_HELP,
+      operand: 'LOG, a file or directory,',
+      options: { 'dry-run': FLAG, salvage: FLAG, json: FLAG },
+      build: (target, values) => ({
+        kind: 'repair',
+        target,
+        dryRun: values['dry-run'] === true,
+        salvage: values['salvage'] === true,
+        json: values['json'] === true,
+      }),
+    },
+  ],
+  [
+    'truncate',
+    {
+      help: helps.TRUNCATE_HELP,
+      operand: 'DIR, a directory,',
+      options: { before: VALUE, after: VALUE, json: FLAG },
+      build: buildTruncate,
+    },
+  ],
+  [
+    'doctor',
+    {
+      help: helps.DOCTOR_HELP,
+      operand: 'DIR, a directory,',
+      fallback: '.',
+      options: { json: FLAG },
+      build: (directory, values) => ({ kind: 'doctor', directory, json: values['json'] === true }),
+    },
+  ],
+  [
+    'bench',
+    {
+      help: helps.BENCH_HELP,
+      operand: 'DIR, a directory,',
+      options: { seconds: VALUE, json: FLAG },
+      build: (directory, values) => ({
+        kind: 'bench',
+        directory,
+        seconds:
+          toSeconds(values['seconds'], '--seconds', BENCH_SECONDS_MAX, 'bench') ?? BENCH_SECONDS,
+        json: values['json'] === true,
+      }),
+    },
+  ],
 ]);
 const COMMAND_NAMES = [...COMMANDS.keys(), 'help'];
 
 /** Arguments, without node and script, to a command. Throws UsageError. */
 export function parseCommandLine(args: readonly string[]): Command {
   const [name, ...rest] = args;
-  if (name === undefined) throw new UsageError('a command is missing: append, dump or verify');
-  if (name === '--help' || name === '-h') return { kind: 'help', text: GENERAL_HELP };
+  if (name === undefined) {
+    throw new UsageError(`a command is missing: ${[...COMMANDS.keys()].join(', ')}`);
+  }
+  if (name === '--help' || name === '-h') return { kind: 'help', text: helps.GENERAL_HELP };
   if (name === '--version' || name === '-V') return { kind: 'version' };
   if (name === 'help') return help(rest);
   const command = COMMANDS.get(name);
   if (command === undefined) throw unknownCommand(name);
   const { values, positionals } = readOptions(name, command.options, rest);
   if (values['help'] === true) return { kind: 'help', text: command.help };
-  const [log, extra] = positionals;
-  if (log === undefined || log === '') throw new UsageError('LOG, a file name, is missing', name);
-  if (extra !== undefined) throw new UsageError(`one LOG is enough, also got '${extra}'`, name);
-  return toCommand(name, log, values);
+  const [operand = command.fallback, extra] = positionals;
+  if (operand === undefined || operand === '') {
+    throw new UsageError(`${command.operand} is missing`, name);
+  }
+  if (extra !== undefined) {
+    const what = command.operand.split(',', 1)[0] ?? '';
+    throw new UsageError(`one ${what} is enough, also got '${extra}'`, name);
+  }
+  return command.build(operand, values);
 }
 
-function toCommand(name: string, log: string, values: Values): Command {
-  if (name === 'dump') {
-    const from = toCount(values['from'], '--from', 'a byte offset', name) ?? 0;
-    const limit = toCount(values['limit'], '--limit', 'a number of records', name) ?? Infinity;
-    return { kind: 'dump', log, from, limit };
+function buildDump(log: string, values: Values): Command {
+  const from = toCount(values['from'], '--from', 'a byte offset', 'dump');
+  const fromSequence = toSequence(values['from-sequence'], '--from-sequence', 'dump');
+  const limit = toCount(values['limit'], '--limit', 'a number of records', 'dump') ?? Infinity;
+  return { kind: 'dump', log, from, fromSequence, limit };
+}
+
+function buildTail(log: string, values: Values): Command {
+  const count = toCount(values['lines'], '-n', 'a number of records', 'tail') ?? TAIL_COUNT;
+  if (count > TAIL_COUNT_MAX) {
+    throw new UsageError(`-n must be at most ${String(TAIL_COUNT_MAX)}: use dump`, 'tail');
   }
-  if (name === 'verify') return { kind: 'verify', log, json: values['json'] === true };
-  const driver = toDriver(values['driver'] ?? 'auto', name);
-  const [sync, direct] = [values['sync'] === true, values['direct'] === true];
-  return { kind: 'append', log, sync, direct, driver };
+  const [follow, json] = [values['follow'] === true, values['json'] === true];
+  return { kind: 'tail', log, follow, count, json };
+}
+
+function buildTruncate(directory: string, values: Values): Command {
+  const before = toSequence(values['before'], '--before', 'truncate');
+  const after = toSequence(values['after'], '--after', 'truncate');
+  const json = values['json'] === true;
+  if (before !== undefined && after === undefined) {
+    return { kind: 'truncate', directory, side: 'before', sequence: before, json };
+  }
+  if (after !== undefined && before === undefined) {
+    return { kind: 'truncate', directory, side: 'after', sequence: after, json };
+  }
+  throw new UsageError('one of --before SEQ and --after SEQ is needed', 'truncate');
 }
 
 function help(topics: readonly string[]): Command {
   const [topic, extra] = topics;
-  if (topic === undefined || topic === '--help') return { kind: 'help', text: GENERAL_HELP };
+  if (topic === undefined || topic === '--help') return { kind: 'help', text: helps.GENERAL_HELP };
   if (extra !== undefined) throw new UsageError('help explains one command at a time');
-  if (topic === 'help') return { kind: 'help', text: GENERAL_HELP };
+  if (topic === 'help') return { kind: 'help', text: helps.GENERAL_HELP };
   const command = COMMANDS.get(topic);
   if (command === undefined) throw unknownCommand(topic);
   return { kind: 'help', text: command.help };
@@ -111,10 +258,10 @@ function readOptions(
   table: OptionTable,
   args: readonly string[],
 ): { values: Values; positionals: string[] } {
-  const known: OptionTable = { ...table, help: { type: 'boolean' } };
+  const known: OptionTable = { ...table, help: { type: 'boolean', short: 'h' } };
   const { tokens } = parseArgs({
     args: [...args],
-    options: { ...known, help: { type: 'boolean', short: 'h' } },
+    options: known,
     strict: false,
     allowPositionals: true,
     tokens: true,
@@ -141,23 +288,4 @@ function readOptions(
     values[token.name] = token.value ?? true;
   }
   return { values, positionals };
-}
-
-function toCount(
-  value: string | boolean | undefined,
-  option: string,
-  what: string,
-  topic: string,
-): number | undefined {
-  if (value === undefined) return undefined;
-  const count = /^[0-9]+$/.test(String(value)) ? Number(value) : NaN;
-  if (Number.isSafeInteger(count)) return count;
-  throw new UsageError(`${option} must be ${what}, 0 or more, not '${String(value)}'`, topic);
-}
-
-function toDriver(value: string | boolean, topic: string): (typeof DRIVERS)[number] {
-  for (const driver of DRIVERS) if (driver === value) return driver;
-  const near = didYouMean(String(value), DRIVERS);
-  const allowed = DRIVERS.join(', ');
-  throw new UsageError(`unknown driver '${String(value)}'${near}: ${allowed} are allowed`, topic);
 }

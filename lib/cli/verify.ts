@@ -1,16 +1,23 @@
 // `uring-wal verify`: reads a whole log, checks everything, and says how it ends.
 
 import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { WalChunk, WalEnd } from '../index.js';
 import { WalReader } from '../index.js';
 import type { ExitCode } from './exit-codes.js';
 import { EXIT } from './exit-codes.js';
+import { describeDamages, exitCodeOfLook } from './inspect.js';
 import { describeEnd, exitCodeOf } from './log-end.js';
+import { lookAt } from './look.js';
 import { Output } from './output.js';
 import { ProgressBar } from './progress.js';
-import { describeFailure } from './report.js';
 import type { Streams } from './streams.js';
+import { findTarget } from './target.js';
+import type { Told } from './told.js';
+import { failureOf, jsonLine, tell } from './told.js';
+import { segmentName } from '../segments.js';
 import type { Command } from './usage.js';
+import { segmentNumbers } from './walk.js';
 
 type VerifyCommand = Extract<Command, { kind: 'verify' }>;
 
@@ -29,10 +36,15 @@ export async function runVerify(command: VerifyCommand, streams: Streams): Promi
   };
   let verdict: Verdict;
   try {
+    const target = await findTarget(command.log);
+    if (target.kind === 'directory') {
+      return await tell('verify', streams, () => verifyDirectory(target.path, command, streams));
+    }
     verdict = await verify(command.log, streams);
   } catch (error) {
-    complain(describeFailure(error));
-    return EXIT.IO;
+    const { code, text } = failureOf(error);
+    complain(text);
+    return code;
   }
   const { tally, end } = verdict;
   const output = new Output(streams.stdout);
@@ -108,4 +120,74 @@ function toText(tally: Tally, end: WalEnd): string {
     `end        ${describeEnd(end)}`,
     '',
   ].join('\n');
+}
+
+async function verifyDirectory(
+  directory: string,
+  { json }: VerifyCommand,
+  streams: Streams,
+): Promise<Told> {
+  const total = await sizeOf(directory);
+  const progress =
+    total < PROGRESS_FILE_BYTES_MIN ? undefined : new ProgressBar(streams.stderr, total);
+  let done = 0;
+  const look = await lookAt(directory, (bytes) => {
+    done += bytes;
+    progress?.update(done, `${done.toLocaleString('en')} bytes`);
+  }).finally(() => progress?.clear());
+  const { segments, judgement, survey } = look;
+  const sum = (of: (each: (typeof segments)[number]) => number): number =>
+    segments.reduce((total, each) => total + of(each), 0);
+  const damages = describeDamages(look);
+  const report = {
+    segments: segments.length,
+    records: sum(({ records }) => records),
+    puts: sum(({ puts }) => puts),
+    deletes: sum(({ records, puts }) => records - puts),
+    bytes: sum(({ segment }) => segment.bytes),
+    fileBytes: sum(({ size }) => size),
+    firstSequence:
+      segments.find(({ segment }) => segment.first !== undefined)?.segment.first ?? null,
+    lastSequence:
+      segments.findLast(({ segment }) => segment.last !== undefined)?.segment.last ?? null,
+    end: segments[judgement.activeIndex]?.end ?? null,
+    missing: survey.missing,
+    damages,
+  };
+  const code = exitCodeOfLook(look);
+  const text = json ? jsonLine(report) : directoryText(report);
+  return { text, code, complaint: damages.length === 0 ? undefined : damages.join('; ') };
+}
+
+function directoryText(report: {
+  readonly segments: number;
+  readonly records: number;
+  readonly puts: number;
+  readonly deletes: number;
+  readonly bytes: number;
+  readonly fileBytes: number;
+  readonly firstSequence: bigint | null;
+  readonly lastSequence: bigint | null;
+  readonly damages: readonly string[];
+}): string {
+  const { records, puts, deletes, firstSequence, lastSequence, damages } = report;
+  const count = (number: number): string => number.toLocaleString('en');
+  const sequences =
+    firstSequence === null ? 'none' : `${String(firstSequence)} to ${String(lastSequence)}`;
+  return [
+    `segments   ${count(report.segments)}`,
+    `records    ${count(records)} (${count(puts)} put, ${count(deletes)} delete)`,
+    `bytes      ${count(report.bytes)} of ${count(report.fileBytes)}`,
+    `sequences  ${sequences}`,
+    `end        ${damages.length === 0 ? 'clean end' : damages.join('; ')}`,
+    '',
+  ].join('\n');
+}
+
+async function sizeOf(directory: string): Promise<number> {
+  let total = 0;
+  for (const number of await segmentNumbers(directory)) {
+    total += (await stat(join(directory, segmentName(number)))).size;
+  }
+  return total;
 }

@@ -1,0 +1,117 @@
+// The doctor's look at the machine: kernel, io_uring, limits.
+
+import { readFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { errnoOf } from '../errors.js';
+import { addonProblem } from '../io/addon.js';
+import { createUringDriver } from '../io/uring.js';
+import { describeError } from './report.js';
+import type { Finding } from './doctor.js';
+
+/** Operations that the driver needs are there from this Linux on. */
+const KERNEL_NEEDED = [5, 6] as const;
+/** Buffers are registered with the ring up to about this, for a process without rights; bytes. */
+const MEMLOCK_BYTES_ENOUGH = 8 * 1024 * 1024;
+const SECCOMP_ADVICE =
+  'in a container, allow io_uring_setup, io_uring_enter and io_uring_register in the seccomp ' +
+  'profile (docker run --security-opt seccomp=PROFILE.json)';
+
+/** All findings about the machine. */
+export function checkMachine(): Finding[] {
+  const uring = uringProblem();
+  return [
+    checkKernel(),
+    checkAddon(),
+    checkUring(uring, readOrUndefined('/proc/sys/kernel/io_uring_disabled')),
+    checkMemlock(readOrUndefined('/proc/self/limits'), process.getuid?.() === 0),
+    checkDriver(uring),
+  ];
+}
+
+function checkKernel(): Finding {
+  const found = `${process.platform} ${release()}, Node.js ${process.versions.node}`;
+  return kernelFinding(process.platform, release(), found);
+}
+
+/** Judges a kernel by its name and release. */
+export function kernelFinding(platform: string, version: string, found: string): Finding {
+  const name = 'kernel';
+  if (platform !== 'linux') {
+    const advice = 'io_uring is Linux only; the thread pool does the work';
+    return { name, verdict: 'note', found, advice };
+  }
+  const [major = 0, minor = 0] = version.split('.').map((part) => parseInt(part, 10));
+  const [neededMajor, neededMinor] = KERNEL_NEEDED;
+  const isNew = major > neededMajor || (major === neededMajor && minor >= neededMinor);
+  if (isNew) return { name, verdict: 'ok', found };
+  const advice = `io_uring needs Linux ${KERNEL_NEEDED.join('.')} or later; 5.11 for all of it`;
+  return { name, verdict: 'note', found, advice };
+}
+
+function checkAddon(): Finding {
+  const problem = addonProblem();
+  const name = 'addon';
+  if (problem === undefined) return { name, verdict: 'ok', found: 'loaded' };
+  const advice = 'install the package again, or run npm run build:native where it is built';
+  return { name, verdict: 'note', found: problem, advice };
+}
+
+/** Why a ring cannot be had, or undefined. */
+function uringProblem(): string | undefined {
+  try {
+    void createUringDriver().close();
+    return undefined;
+  } catch (error) {
+    return describeError(error);
+  }
+}
+
+/** Judges io_uring by what setting a ring up says, and by the sysctl. */
+export function checkUring(problem: string | undefined, disabled: string | undefined): Finding {
+  const name = 'io_uring';
+  const setting = disabled === undefined ? '' : ` (kernel.io_uring_disabled = ${disabled.trim()})`;
+  if (problem === undefined) return { name, verdict: 'ok', found: `allowed${setting}` };
+  const found = `${problem}${setting}`;
+  return { name, verdict: 'note', found, advice: uringAdvice(problem) };
+}
+
+function uringAdvice(problem: string): string {
+  if (problem.includes('io_uring_disabled = 2')) return 'sysctl kernel.io_uring_disabled=0';
+  if (problem.includes('io_uring_disabled = 1')) {
+    return `join kernel.io_uring_group, or sysctl kernel.io_uring_disabled=0; ${SECCOMP_ADVICE}`;
+  }
+  if (problem.includes('seccomp')) return SECCOMP_ADVICE;
+  return 'the thread pool does the same work, a little slower';
+}
+
+/** Judges the limit of locked memory; `limits` is what /proc/self/limits holds. */
+export function checkMemlock(limits: string | undefined, isRoot: boolean): Finding {
+  const name = 'memlock';
+  const soft = /^Max locked memory\s+(\S+)/m.exec(limits ?? '')?.[1];
+  if (soft === undefined) return { name, verdict: 'note', found: 'the limit is not known' };
+  const found = soft === 'unlimited' ? soft : `${Number(soft).toLocaleString('en')} bytes`;
+  const isEnough = soft === 'unlimited' || Number(soft) >= MEMLOCK_BYTES_ENOUGH || isRoot;
+  if (isEnough) return { name, verdict: 'ok', found };
+  const advice =
+    'with little, write buffers are not registered, and each write pins its pages: raise it ' +
+    '(ulimit -l, LimitMEMLOCK=, docker run --ulimit memlock=-1)';
+  return { name, verdict: 'note', found, advice };
+}
+
+function checkDriver(problem: string | undefined): Finding {
+  const name = 'driver';
+  if (problem === undefined) {
+    return { name, verdict: 'ok', found: "uring: driver 'auto' takes it where it can be had" };
+  }
+  const found = "threadpool: driver 'auto' takes it, since io_uring cannot be had";
+  return { name, verdict: 'note', found, advice: 'same bytes, same guarantees, fewer appends/s' };
+}
+
+function readOrUndefined(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return undefined;
+  }
+}
