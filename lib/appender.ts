@@ -148,7 +148,7 @@ export class Appender {
         let fail: (() => void) | undefined;
         const onError = (error: unknown): void => {
           fail = () => {
-            reject(error);
+            reject(error instanceof Error ? error : new Error(String(error)));
           };
         };
         void this.#startRotation(swap, onError).then(() => {
