@@ -113,7 +113,7 @@ describe('the doctor judges', () => {
 
   it('finds the disk of a partition by its device number', async () => {
     expect(deviceNumbers(0x801n)).toBe('8:1');
-    expect(deviceNumbers(0x1000_0120_0305n)).toBe('4099:4613');
+    expect(deviceNumbers(0x1000_0120_03f5n)).toBe('4099:4853');
     await inFolder(async (folder) => {
       const disk = join(folder, 'devices', 'sdx');
       mkdirSync(join(disk, 'sdx1'), { recursive: true });

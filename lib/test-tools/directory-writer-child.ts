@@ -29,11 +29,14 @@ if (mode === 'forever') {
   }
   await ended;
 } else {
+  // No entry is the same as one that was cut off.
+  let puts = 0;
   for await (const line of createInterface({ input: process.stdin })) {
     const [command, number = '0'] = line.split(' ');
     if (command === 'cut') await wal.truncateAfter(BigInt(number));
     for (let left = command === 'put' ? Number(number) : 0; left > 0; left--) {
-      await wal.put(`key${String((wal.writtenSequence ?? 0n) + 1n)}`, 'x'.repeat(40));
+      puts += 1;
+      await wal.put(`key${String(puts)}`, 'x'.repeat(40));
     }
     answer();
   }
