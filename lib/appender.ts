@@ -123,7 +123,12 @@ export class Appender {
   ): void {
     this.#appends++;
     if (this.#line.isEmpty && this.#isOpen && this.#fits(length) && this.#fileTakes(length)) {
-      this.#admit(item, item, length, sync, resolve, reject);
+      try {
+        this.#admit(item, item, length, sync, resolve, reject);
+      } catch (error) {
+        this.#rejected++;
+        throw error;
+      }
       return;
     }
     this.#wait({ item, length, sync, signal, resolve, reject });

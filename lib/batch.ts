@@ -171,26 +171,24 @@ export class BatchEncoder {
   #room(length: number): Batch {
     const open = this.#open;
     if (open !== undefined && open.used + length <= open.limit) return open;
-    if (open !== undefined) {
-      if (open.hasNews) {
-        const full = this.#closeOpen(true);
-        if (full !== undefined) this.#full.push(full);
-        this.#grow();
-      } else {
-        this.#next = { ...this.#next, position: open.position, submitted: open.submitted };
-        this.#next.carry = open.memory.bytes.slice(0, open.used);
-        this.#reuse(open.memory);
-        this.#open = undefined;
-      }
+    if (open?.hasNews === true) this.#grow();
+    // First of all: when there is none, the open batch stays as it is, and goes out.
+    const memory = this.#memoryFor(length);
+    if (open?.hasNews === true) {
+      const full = this.#closeOpen(true);
+      if (full !== undefined) this.#full.push(full);
+    } else if (open !== undefined) {
+      this.#next = { ...this.#next, position: open.position, submitted: open.submitted };
+      this.#next.carry = open.memory.bytes.slice(0, open.used);
+      this.#reuse(open.memory);
+      this.#open = undefined;
     }
-    return this.#start(length);
+    return this.#start(length, memory);
   }
 
-  #start(length: number): Batch {
+  #start(length: number, memory: IoMemory): Batch {
     const { position, carry, submitted } = this.#next;
     const limit = carry.length + Math.max(length, this.#capacity);
-    const pooled = limit <= this.#pooledBytes;
-    const memory = (pooled ? this.#pool.pop() : undefined) ?? this.#memory(pooled, limit);
     const batch = new Batch(memory, position, carry, submitted, limit);
     this.#open = batch;
     return batch;
@@ -228,8 +226,14 @@ export class BatchEncoder {
     return roundUp(this.#capacity + BLOCK_BYTES);
   }
 
-  #memory(pooled: boolean, limit: number): IoMemory {
-    return this.#driver.memory(pooled ? this.#pooledBytes : roundUp(limit));
+  /** Memory for a batch that takes a record of `length` bytes behind what is carried over. */
+  #memoryFor(length: number): IoMemory {
+    const carry = this.#isDirect ? BLOCK_BYTES : 0;
+    const wanted = roundUp(carry + Math.max(length, this.#capacity));
+    const bytes = Math.max(wanted, this.#pooledBytes);
+    return (
+      (bytes === this.#pooledBytes ? this.#pool.pop() : undefined) ?? this.#driver.memory(bytes)
+    );
   }
 
   #reuse(memory: IoMemory): void {

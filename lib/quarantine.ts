@@ -27,12 +27,13 @@ export async function quarantine(
   try {
     const file = await createCopy(driver, base);
     try {
-      await copyTail(driver, file, window, end);
-      await file.sync();
-    } finally {
-      await file.close();
+      await fillCopy(driver, file, window, end);
+      await driver.syncDirectory(dirname(log.path));
+    } catch (cause) {
+      // Half a copy is of no use, and whoever tries again and again would fill the disk with them.
+      await driver.remove(file.path).catch(() => undefined);
+      throw cause;
     }
-    await driver.syncDirectory(dirname(log.path));
     return file.path;
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
@@ -53,6 +54,20 @@ async function createCopy(driver: IoDriver, base: string): Promise<IoFile> {
     } catch (error) {
       if (errnoOf(error) !== 'EEXIST' || copy >= COPIES_MAX) throw error;
     }
+  }
+}
+
+async function fillCopy(
+  driver: IoDriver,
+  copy: IoFile,
+  window: FileWindow,
+  end: WalEnd,
+): Promise<void> {
+  try {
+    await copyTail(driver, copy, window, end);
+    await copy.sync();
+  } finally {
+    await copy.close();
   }
 }
 

@@ -899,6 +899,20 @@ forEachDriver((driver) => {
       await expectGoesOn(here, [...samplePuts(2), samplePut(4)]);
     });
 
+    test('for an append behind a batch that was cut: what is taken goes out', async () => {
+      const here = await stage(driver, { batchSize: 512, directIo: true });
+      // Two blocks and a bit, of which a full batch writes the whole blocks.
+      const first = putOfSize(1, 9000);
+      const appends = append(here.writer, [first]);
+      here.faults.refuseMemory(1);
+      appends.push(...append(here.writer, [putOfSize(2, 9000)]));
+      const outcomes = outcomesOf(appends);
+      await here.writer.flush();
+      expect(okOf(await outcomes)).toEqual([true, false]);
+      expect(here.writer.stats()).toMatchObject({ appends: 2, acknowledged: 1, rejected: 1 });
+      await expectGoesOn(here, [first]);
+    });
+
     test('for one that waits: the same', async () => {
       const here = await stage(driver, { channelCapacity: 1, batchSize: 256 });
       await appendAll(here.writer, samplePuts(1));
