@@ -9,6 +9,8 @@ import type { WorldLimits } from './world.js';
 export interface CampaignOptions {
   readonly seed: number;
   readonly limits: WorldLimits;
+  /** Worlds of the segmented log instead of the single-file writer's. */
+  readonly wal?: boolean;
   /** Stops after so many worlds … */
   readonly worlds?: number | undefined;
   /** … or after so many seconds, whatever comes first. */
@@ -46,6 +48,7 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   const order: Omit<WorkerOrder, 'first'> = {
     seed: options.seed,
     limits: options.limits,
+    wal: options.wal ?? false,
     stride: jobs,
     worlds: options.worlds ?? Number.MAX_SAFE_INTEGER,
     endsAt: started + seconds * 1000,

@@ -8,6 +8,7 @@ import { type WorldToken, decodeToken } from './token.js';
 export const HELP = `npm run sim -- [options]
 
 Runs simulated worlds through the production writer, reader and recovery, and checks every promise.
+Ends with a line of counts: a campaign, a replay and an exhaustive run count as one each.
 
   --seconds N       run for N seconds (default 10, where --worlds is not given)
   --worlds N        run N worlds
@@ -17,6 +18,7 @@ Runs simulated worlds through the production writer, reader and recovery, and ch
   --profile P       only this file system: ${PROFILES.join(', ')}
   --twice N         percent of the worlds that are run twice and compared (default 5)
   --replay TOKEN    run one world again and show what happened
+  --wal             worlds of the segmented log instead of the single-file writer's
   --exhaustive      every crash point and every subset of unsynced sectors of tiny workloads
   --report FILE     write an HTML report
   --json            print the result as JSON
@@ -32,6 +34,7 @@ export interface CliOptions {
   readonly help: boolean;
   readonly json: boolean;
   readonly exhaustive: boolean;
+  readonly wal: boolean;
   readonly report: string | undefined;
   readonly replay: WorldToken | undefined;
   readonly replayText: string;
@@ -52,10 +55,14 @@ export class UsageError extends Error {
 /** @throws UsageError */
 export function parseOptions(args: readonly string[]): CliOptions {
   const { values } = parse(args);
+  if (values.wal === true && values.exhaustive === true) {
+    throw new UsageError('--wal and --exhaustive exclude each other');
+  }
   return {
     help: values.help === true,
     json: values.json === true,
     exhaustive: values.exhaustive === true,
+    wal: values.wal === true,
     report: values.report,
     replay: values.replay === undefined ? undefined : token(values.replay),
     replayText: values.replay ?? '',
@@ -85,6 +92,7 @@ function rawParse(args: readonly string[]) {
       help: { type: 'boolean', short: 'h' },
       json: { type: 'boolean' },
       exhaustive: { type: 'boolean' },
+      wal: { type: 'boolean' },
       report: { type: 'string' },
       replay: { type: 'string' },
       seed: { type: 'string' },

@@ -15,6 +15,7 @@ import { describeViolation, storyOf, traceLines } from './story.js';
 import { coverageTable, grouped } from './table.js';
 import { type Counts, missingOf } from './tally.js';
 import { type WorldToken, choicesOf, encodeToken } from './token.js';
+import { FAIR_FAULTS, runWalWorld } from './user-world.js';
 import { catchStrays, runWorld } from './world.js';
 
 const EXIT = { held: 0, broken: 1, unexercised: 2, usage: 64 } as const;
@@ -30,13 +31,19 @@ async function main(args: readonly string[]): Promise<number> {
     return EXIT.held;
   }
   catchStrays();
+  const code = await run(options);
+  if (!options.json) out(code === EXIT.held ? '1 passed, 0 failed' : '0 passed, 1 failed');
+  return code;
+}
+
+function run(options: CliOptions): Promise<number> {
   if (options.replay !== undefined) return replay(options.replay, options);
-  if (options.exhaustive) return exhaustive(options);
-  return campaign(options);
+  return options.exhaustive ? exhaustive(options) : campaign(options);
 }
 
 async function replay(token: WorldToken, options: CliOptions): Promise<number> {
-  const world = await runWorld(choicesOf(token.source), token.limits, { traced: true });
+  const runOne = options.wal ? runWalWorld : runWorld;
+  const world = await runOne(choicesOf(token.source), token.limits, { traced: true });
   const trace = world.trace ?? [];
   if (options.json) {
     out(JSON.stringify({ ...world, trace }, undefined, 2));
@@ -102,8 +109,11 @@ async function exhaustive(options: CliOptions): Promise<number> {
 
 async function campaign(options: CliOptions): Promise<number> {
   const seed = options.seed ?? randomInt(2 ** 40);
-  const limits = { faults: options.faults, profile: options.profile };
-  const failed = await runRegressions();
+  const { wal } = options;
+  const runOne = wal ? runWalWorld : runWorld;
+  const faults = options.faults ?? (wal ? FAIR_FAULTS : undefined);
+  const limits = { faults, profile: options.profile };
+  const failed = wal ? undefined : await runRegressions();
   if (failed !== undefined) {
     out(`a regression is back: ${failed.file}\n${describeViolation(failed.violation)}`);
     out(`Replay:  npm run sim -- --replay ${failed.token}`);
@@ -114,6 +124,7 @@ async function campaign(options: CliOptions): Promise<number> {
   const result = await runCampaign({
     seed,
     limits,
+    wal,
     worlds: options.worlds,
     seconds: options.seconds,
     jobs: options.jobs,
@@ -132,12 +143,17 @@ async function campaign(options: CliOptions): Promise<number> {
   const found =
     failure === undefined
       ? undefined
-      : await shrinkCase({ source: { kind: 'seed', seed: failure.seed }, limits });
-  const missing = missingOf(counts, limits);
+      : await shrinkCase(
+          { source: { kind: 'seed', seed: failure.seed }, limits },
+          undefined,
+          runOne,
+        );
+  const missing = missingOf(counts, limits, wal);
+  const option = wal ? '--wal ' : '';
   if (options.json) {
     out(JSON.stringify({ seed, seconds, ...named(counts), failure, found, missing }, undefined, 2));
   } else {
-    out(coverageTable(counts, limits));
+    out(coverageTable(counts, limits, wal));
     out(
       `\nseed ${String(seed)}: ${rates(counts, seconds)}; ${grouped(counts.twice)} worlds run twice`,
     );
@@ -147,8 +163,8 @@ async function campaign(options: CliOptions): Promise<number> {
   }
   if (failure !== undefined) {
     const token = encodeToken({ source: { kind: 'seed', seed: failure.seed }, limits });
-    if (!options.json) out(`\n${found === undefined ? failure.why : describeCase(found)}`);
-    if (found === undefined) out(`Replay:  npm run sim -- --replay ${token}`);
+    if (!options.json) out(`\n${found === undefined ? failure.why : describeCase(found, option)}`);
+    if (found === undefined) out(`Replay:  npm run sim -- ${option}--replay ${token}`);
     return EXIT.broken;
   }
   const unexercised = [...missing.faults, ...missing.invariants];

@@ -8,7 +8,7 @@ import { worldSeed } from './random.js';
 import { runListsOf, shrink } from './shrink.js';
 import { describeViolation, storyOf } from './story.js';
 import { type WorldToken, choicesOf, encodeToken } from './token.js';
-import { type WorldLimits, type WorldResult, runWorld } from './world.js';
+import { type RunWorld, type WorldResult, runWorld } from './world.js';
 
 /** A failing world, made small. */
 export interface ShrunkCase {
@@ -32,20 +32,24 @@ const MILDNESSES = [60, 110, 160, 190];
 export async function shrinkCase(
   world: WorldToken,
   milliseconds = SHRINK_MS,
+  run: RunWorld = runWorld,
 ): Promise<ShrunkCase | undefined> {
   const { limits } = world;
   const choices = choicesOf(world.source);
-  const original = await runWorld(choices, limits);
+  const original = await run(choices, limits);
   if (original.violation === undefined) return undefined;
   const endsAt = Date.now() + milliseconds;
   const lists = choices.recorded();
-  const start = await smallestOf(original.violation, limits, lists, Date.now() + milliseconds / 4);
-  const small = await shrink(start, runListsOf(limits), {
+  const start = await smallestOf(original.violation, lists, {
+    runOne: (small) => run(small, limits),
+    endsAt: Date.now() + milliseconds / 4,
+  });
+  const small = await shrink(start, runListsOf(limits, run), {
     runsMax: 20_000,
     isOver: () => Date.now() >= endsAt,
   });
   const token: WorldToken = { source: { kind: 'lists', lists: small.lists }, limits };
-  const shown = await runWorld(choicesOf(token.source), limits, { traced: true });
+  const shown = await run(choicesOf(token.source), limits, { traced: true });
   if (shown.violation === undefined || shown.trace === undefined) return undefined;
   return {
     violation: shown.violation,
@@ -65,15 +69,14 @@ export async function shrinkCase(
  */
 async function smallestOf(
   violation: Violation,
-  limits: WorldLimits,
   lists: number[][],
-  endsAt: number,
+  { runOne, endsAt }: { runOne: (choices: Choices) => Promise<WorldResult>; endsAt: number },
 ): Promise<number[][]> {
   let best = lists;
   for (let index = 0; index < SMALL_WORLDS_MAX && Date.now() < endsAt; index++) {
     const mildness = MILDNESSES[index % MILDNESSES.length] ?? 0;
     const choices = Choices.fromSeed(worldSeed(SMALL_WORLDS_SEED, index), mildness);
-    const world = await runWorld(choices, limits);
+    const world = await runOne(choices);
     if (world.violation?.invariant !== violation.invariant) continue;
     const recorded = choices.recorded();
     if (weightOf(recorded) < weightOf(best)) best = recorded;
@@ -85,8 +88,8 @@ function weightOf(lists: ChoiceLists): number {
   return lists.reduce((sum, list) => sum + list.filter((value) => value > 0).length, 0);
 }
 
-/** The case in words: what broke, the steps, the command. */
-export function describeCase(found: ShrunkCase): string {
+/** The case in words: what broke, the steps, the command (with `option`, as `--wal `). */
+export function describeCase(found: ShrunkCase, option = ''): string {
   const steps = found.steps.map((step, index) => `  ${String(index + 1).padStart(2)}. ${step}`);
   return [
     `BROKEN  ${describeViolation(found.violation)}`,
@@ -95,7 +98,7 @@ export function describeCase(found: ShrunkCase): string {
       `${String(found.choicesAfter)} in ${String(found.runs)} runs):`,
     ...steps,
     '',
-    `Replay:  npm run sim -- --replay ${found.token}`,
+    `Replay:  npm run sim -- ${option}--replay ${found.token}`,
   ].join('\n');
 }
 

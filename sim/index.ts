@@ -8,21 +8,16 @@
  */
 
 import { type ChoiceLists, Choices } from './choices.js';
-import { FAULT_NAMES, type FaultName } from './faults.js';
+import type { FaultName } from './faults.js';
 import type { Profile } from './profile.js';
 import { worldSeed } from './random.js';
 import { worldReport } from './report/report.js';
-import { shrink } from './shrink.js';
+import { runListsOf, shrink } from './shrink.js';
 import { storyOf, traceLines } from './story.js';
 import { choicesOf, decodeToken, encodeToken } from './token.js';
-import { type SimWorkload, UserScenario } from './user-scenario.js';
-import {
-  type WorldLimits,
-  type WorldResult,
-  drawEngine,
-  drawEnvironment,
-  runScenario,
-} from './world.js';
+import type { SimWorkload } from './user-scenario.js';
+import { FAIR_FAULTS, runUserWorld } from './user-world.js';
+import type { RunWorld, WorldLimits } from './world.js';
 
 export type { FaultName } from './faults.js';
 export type { Profile } from './profile.js';
@@ -69,13 +64,6 @@ export interface SimulationResult {
 
 const SHRINK_RUNS_MAX = 2000;
 const DEFAULT_WORLDS = 1000;
-const UNFAIR: ReadonlySet<FaultName> = new Set([
-  'bit-rot',
-  'zeroed-sector',
-  'misdirected',
-  'torn-sector',
-  'lying-sync',
-]);
 
 /**
  * Runs a workload through simulated crashes until a check fails or all worlds are done.
@@ -98,24 +86,27 @@ export async function simulate<State>(
 ): Promise<SimulationResult> {
   if (options.replay !== undefined) {
     const { source, limits } = decodeToken(options.replay);
-    const world = await runUserWorld(workload, choicesOf(source), limits, false);
-    const recorded = source.kind === 'lists' ? source.lists : [];
+    const choices = choicesOf(source);
+    const world = await runUserWorld(workload, choices, limits);
     const failure =
-      world.violation === undefined ? undefined : await failureOf(workload, recorded, limits);
+      world.violation === undefined
+        ? undefined
+        : await failureOf(workload, choices.recorded(), limits);
     return { worlds: 1, crashes: world.crashes, failure };
   }
   const limits: WorldLimits = {
-    faults: options.faults ?? FAULT_NAMES.filter((name) => !UNFAIR.has(name)),
+    faults: options.faults ?? FAIR_FAULTS,
     profile: options.profile,
   };
   const worlds = options.worlds ?? DEFAULT_WORLDS;
   let crashes = 0;
   for (let index = 0; index < worlds; index++) {
     const choices = Choices.fromSeed(worldSeed(options.seed ?? 1, index));
-    const world = await runUserWorld(workload, choices, limits, false);
+    const world = await runUserWorld(workload, choices, limits);
     crashes += world.crashes;
     if (world.violation === undefined) continue;
-    const small = await shrink(choices.recorded(), runListsOf(workload, limits), {
+    const run: RunWorld = (small) => runUserWorld(workload, small, limits);
+    const small = await shrink(choices.recorded(), runListsOf(limits, run), {
       runsMax: SHRINK_RUNS_MAX,
     });
     return { worlds: index + 1, crashes, failure: await failureOf(workload, small.lists, limits) };
@@ -123,37 +114,12 @@ export async function simulate<State>(
   return { worlds, crashes, failure: undefined };
 }
 
-function runListsOf<State>(
-  workload: SimWorkload<State>,
-  limits: WorldLimits,
-): (lists: ChoiceLists) => Promise<{ result: WorldResult; recorded: number[][] }> {
-  return async (lists) => {
-    const choices = Choices.fromLists(lists);
-    const result = await runUserWorld(workload, choices, limits, false);
-    return { result, recorded: choices.recorded() };
-  };
-}
-
-async function runUserWorld<State>(
-  workload: SimWorkload<State>,
-  choices: Choices,
-  limits: WorldLimits,
-  traced: boolean,
-): Promise<WorldResult> {
-  const profile =
-    limits.profile ?? (['ext4', 'ext4-journal', 'btrfs'] as const)[choices.below(0, 3)];
-  const environment = drawEnvironment(choices, { ...limits, profile }, { traced });
-  const engine = drawEngine(choices);
-  const scenario = new UserScenario(environment, workload, engine.lives);
-  return runScenario(environment, scenario, engine);
-}
-
 async function failureOf<State>(
   workload: SimWorkload<State>,
   lists: ChoiceLists,
   limits: WorldLimits,
 ): Promise<SimulationFailure | undefined> {
-  const world = await runUserWorld(workload, Choices.fromLists(lists), limits, true);
+  const world = await runUserWorld(workload, Choices.fromLists(lists), limits, { traced: true });
   const { violation, profile, trace = [] } = world;
   if (violation === undefined) return undefined;
   const token = encodeToken({ source: { kind: 'lists', lists }, limits });

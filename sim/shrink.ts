@@ -3,7 +3,7 @@
 // of this leads to a quieter world.
 
 import { type ChoiceLists, Choices, trimZeros } from './choices.js';
-import { type WorldLimits, type WorldResult, runWorld } from './world.js';
+import type { RunWorld, WorldLimits, WorldResult } from './world.js';
 
 /** Runs a world from its choices. */
 export type RunLists = (lists: ChoiceLists) => Promise<{
@@ -29,11 +29,11 @@ export interface Shrunk {
   readonly runs: number;
 }
 
-/** Runs worlds of the library's own scenario. */
-export function runListsOf(limits: WorldLimits): RunLists {
+/** Runs worlds from lists of choices. */
+export function runListsOf(limits: WorldLimits, run: RunWorld): RunLists {
   return async (lists) => {
     const choices = Choices.fromLists(lists);
-    const result = await runWorld(choices, limits);
+    const result = await run(choices, limits);
     return { result, recorded: choices.recorded() };
   };
 }

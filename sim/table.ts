@@ -2,13 +2,13 @@
 
 import { FAULTS, FAULT_NAMES } from './faults.js';
 import { INVARIANT_NAMES } from './invariants.js';
-import { type Counts, isExpected } from './tally.js';
+import { type Counts, WATCHED, isExpected } from './tally.js';
 import type { WorldLimits } from './world.js';
 
-export function coverageTable(counts: Counts, limits: WorldLimits): string {
+export function coverageTable(counts: Counts, limits: WorldLimits, wal = false): string {
   const lines = [row('fault', 'fired', 'worlds', 'invariants', 'what it is')];
   FAULT_NAMES.forEach((name, fault) => {
-    if (!isExpected(name, limits)) return;
+    if (!isExpected(name, limits, wal)) return;
     const checks = counts.checkedWith[fault] ?? [];
     const kinds = checks.filter((count) => count > 0).length;
     lines.push(
@@ -23,6 +23,7 @@ export function coverageTable(counts: Counts, limits: WorldLimits): string {
   });
   lines.push('', `${'invariant'.padEnd(28)}${'checked'.padStart(14)}`);
   INVARIANT_NAMES.forEach((name, invariant) => {
+    if (wal && !WATCHED.includes(name)) return;
     lines.push(`${name.padEnd(28)}${grouped(counts.checked[invariant] ?? 0).padStart(14)}`);
   });
   return lines.join('\n');

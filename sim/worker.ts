@@ -5,12 +5,15 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Choices } from './choices.js';
 import { worldSeed } from './random.js';
 import { type Counts, countWorld, emptyCounts } from './tally.js';
+import { runWalWorld } from './user-world.js';
 import { type WorldLimits, type WorldResult, catchStrays, runWorld } from './world.js';
 
 /** What a thread is told. */
 export interface WorkerOrder {
   readonly seed: number;
   readonly limits: WorldLimits;
+  /** Worlds of the segmented log instead of the single-file writer's. */
+  readonly wal: boolean;
   readonly first: number;
   readonly stride: number;
   /** Runs worlds with an index below this. */
@@ -30,16 +33,17 @@ const REPORT_MS = 100;
 const CLOCK_WORLDS = 16;
 
 async function work(order: WorkerOrder, tell: (news: WorkerNews) => void): Promise<void> {
+  const run = order.wal ? runWalWorld : runWorld;
   let counts = emptyCounts();
   let toldAt = Date.now();
   for (let index = order.first; index < order.worlds; index += order.stride) {
     const seed = worldSeed(order.seed, index);
-    const world = await runWorld(Choices.fromSeed(seed), order.limits);
+    const world = await run(Choices.fromSeed(seed), order.limits);
     countWorld(counts, world);
-    let why = world.violation?.invariant as string | undefined;
+    let why = whyOf(world);
     if (order.twiceEvery > 0 && index % order.twiceEvery === 0 && why === undefined) {
       counts.twice += 1;
-      why = compare(world, await runWorld(Choices.fromSeed(seed), order.limits));
+      why = compare(world, await run(Choices.fromSeed(seed), order.limits));
     }
     if (why !== undefined) tell({ kind: 'failed', seed, index, why });
     if (index % CLOCK_WORLDS !== order.first % CLOCK_WORLDS && why === undefined) continue;
@@ -53,6 +57,10 @@ async function work(order: WorkerOrder, tell: (news: WorkerNews) => void): Promi
   }
   tell({ kind: 'counts', counts });
   tell({ kind: 'done' });
+}
+
+function whyOf({ violation }: WorldResult): string | undefined {
+  return violation && `${violation.invariant}: ${violation.message}`;
 }
 
 function compare(one: WorldResult, other: WorldResult): string | undefined {

@@ -31,6 +31,13 @@ export interface WorldResult extends EngineResult {
   readonly trace: readonly TraceEvent[] | undefined;
 }
 
+/** Runs the world of a stream of choices to its end or to the first broken promise. */
+export type RunWorld = (
+  choices: Choices,
+  limits?: WorldLimits,
+  options?: { readonly traced?: boolean },
+) => Promise<WorldResult>;
+
 /** Processes in a row; two is the least in which a crash can be seen. */
 const LIVES = [2, 1, 3, 5, 9];
 const LIVES_WEIGHTS = [2, 1, 2, 3, 8];

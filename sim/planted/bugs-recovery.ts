@@ -62,7 +62,7 @@ const RECOVERY_BUGS: readonly Mutation[] = [
     'quarantine-not-synced',
     'the log is cut before the copy of what is cut is durable',
     'lib/quarantine.ts',
-    'await file.sync();',
+    'await copy.sync();',
     '',
   ),
   planted(
@@ -97,8 +97,8 @@ const RECOVERY_BUGS: readonly Mutation[] = [
     'corruption-is-torn',
     'damage in the middle is taken for a torn tail',
     TAIL,
-    'if (search === undefined) return',
-    'if (search !== undefined) return',
+    'if (search === undefined) {',
+    'if (search !== undefined) {',
   ),
   planted(
     'garbage-header-believed',

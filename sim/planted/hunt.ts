@@ -1,5 +1,5 @@
 // Runs worlds in this process until a promise breaks, and tells how long that took. Stands in every
-// mutated copy; `planted.ts` starts it there.
+// mutated copy; `main.ts` starts it there.
 
 import { writeFile } from 'node:fs/promises';
 import { Choices } from '../choices.js';
@@ -8,7 +8,8 @@ import { worldSeed } from '../random.js';
 import { worldReport } from '../report/report.js';
 import { countWorld, emptyCounts } from '../tally.js';
 import { FAULT_NAMES } from '../faults.js';
-import { catchStrays, runWorld } from '../world.js';
+import { FAIR_FAULTS, runWalWorld } from '../user-world.js';
+import { type RunWorld, type WorldLimits, catchStrays, runWorld } from '../world.js';
 
 /** What a hunt found, as JSON on stdout. */
 export interface Hunt {
@@ -26,12 +27,18 @@ export interface Hunt {
 
 const SHRINK_MS = 8000;
 
-async function hunt(
-  seed: number,
-  worldsMax: number,
-  seconds: number,
-  report: string | undefined,
-): Promise<Hunt> {
+interface HuntOrder {
+  readonly seed: number;
+  readonly worldsMax: number;
+  /** Of processor time, so that a busy machine makes no difference. */
+  readonly secondsMax: number;
+  readonly report: string | undefined;
+  readonly run: RunWorld;
+  readonly limits: WorldLimits;
+}
+
+async function hunt(order: HuntOrder): Promise<Hunt> {
+  const { seed, run, limits, report } = order;
   Error.stackTraceLimit = 0;
   catchStrays();
   const started = process.cpuUsage();
@@ -40,13 +47,13 @@ async function hunt(
     return (user + system) / 1e6;
   };
   const counts = emptyCounts();
-  for (let index = 0; index < worldsMax && elapsed() < seconds; index++) {
+  for (let index = 0; index < order.worldsMax && elapsed() < order.secondsMax; index++) {
     const source = { kind: 'seed', seed: worldSeed(seed, index) } as const;
-    const world = await runWorld(Choices.fromSeed(source.seed));
+    const world = await run(Choices.fromSeed(source.seed), limits);
     countWorld(counts, world);
     if (world.violation === undefined) continue;
     const took = elapsed();
-    const found = await shrinkCase({ source, limits: {} }, SHRINK_MS);
+    const found = await shrinkCase({ source, limits }, SHRINK_MS, run);
     if (found !== undefined && report !== undefined) await writeFile(report, worldReport(found));
     return {
       caught: true,
@@ -62,7 +69,16 @@ async function hunt(
   return { caught: false, worlds: counts.worlds, seconds: elapsed(), unfired };
 }
 
-const [seed, worlds, seconds] = process.argv.slice(2, 5).map(Number);
-const result = await hunt(seed ?? 1, worlds ?? 1e9, seconds ?? 10, process.argv[5]);
+const [kind, ...rest] = process.argv.slice(2);
+const [seed = 1, worldsMax = 1e9, secondsMax = 10] = rest.slice(0, 3).map(Number);
+const result = await hunt({
+  seed,
+  worldsMax,
+  secondsMax,
+  report: rest[3],
+  ...(kind === 'wal'
+    ? { run: runWalWorld, limits: { faults: FAIR_FAULTS } }
+    : { run: runWorld, limits: {} }),
+});
 process.stdout.write(`${JSON.stringify(result)}\n`);
 process.exit(0);

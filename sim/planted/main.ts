@@ -1,25 +1,23 @@
 // `npm run sim:planted`: proof that the simulator can fail. Plants each bug in a copy of its own,
 // lets the simulator hunt for it, and shows how many worlds and seconds that took.
-//
-// Options: `--third K` (0, 1, 2) runs every third bug only; `--only NAME`; `--jobs N`;
-// `--report FILE` with `--only` writes the HTML report of the shrunk case.
 
 import { spawn } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { join, resolve as resolvePath } from 'node:path';
-import { parseArgs } from 'node:util';
+import { UsageError } from '../cli-options.js';
 import { COMMIT_BUGS } from './bugs-commit.js';
 import { OTHER_BUGS } from './bugs-recovery.js';
+import { WAL_BUGS } from './bugs-wal.js';
 import { CANARIES } from './canaries.js';
 import type { Hunt } from './hunt.js';
 import { type Mutation, plant } from './mutation.js';
+import { HELP, type PlantedOptions, parsePlantedOptions } from './options.js';
 
-const SECONDS_MAX = 10;
 const STEPS_GOAL = 8;
+const NAME_WIDTH = 34;
 /** A canary must stay silent for so many worlds before its simulator counts as blind. */
 const CANARY_WORLDS = 1500;
+const CANARY_SECONDS = 60;
 
 interface Task {
   readonly name: string;
@@ -37,12 +35,15 @@ interface Outcome {
   readonly problem: string | undefined;
 }
 
-async function run(task: Task, seed: number, report: string | undefined): Promise<Outcome> {
+async function run(task: Task, options: PlantedOptions): Promise<Outcome> {
+  const { seed, report, seconds } = options;
   let root: string | undefined;
   try {
     root = await plant(task.mutations);
     const worlds = task.isBlind ? CANARY_WORLDS : 1e9;
-    const args = [String(seed), String(worlds), String(task.isBlind ? 60 : SECONDS_MAX)];
+    const kind = task.mutations.some(({ wal }) => wal === true) ? 'wal' : 'writer';
+    const limit = task.isBlind ? CANARY_SECONDS : seconds;
+    const args = [kind, String(seed), String(worlds), String(limit)];
     if (report !== undefined) args.push(resolvePath(report));
     const text = await output(join(root, 'dist/sim/planted/hunt.js'), args);
     return { task, hunt: JSON.parse(text) as Hunt, problem: undefined };
@@ -81,7 +82,7 @@ function isGood({ task, hunt }: Outcome): boolean {
 function line(outcome: Outcome): string {
   const { task, hunt, problem } = outcome;
   const mark = isGood(outcome) ? 'ok  ' : 'FAIL';
-  const name = task.name.padEnd(34);
+  const name = task.name.padEnd(NAME_WIDTH);
   if (hunt === undefined) return `${mark} ${name} ${problem ?? ''}`;
   const took = `${String(hunt.worlds).padStart(7)} worlds ${hunt.seconds.toFixed(2).padStart(6)} s`;
   if (task.isBlind) {
@@ -93,8 +94,8 @@ function line(outcome: Outcome): string {
   return `${mark} ${name} ${took}  ${hunt.invariant ?? ''}${steps}`;
 }
 
-function tasks(third: number | undefined, only: string | undefined): Task[] {
-  const bugs = [...COMMIT_BUGS, ...OTHER_BUGS];
+function tasks({ third, only, wal }: PlantedOptions): Task[] {
+  const bugs = [...COMMIT_BUGS, ...OTHER_BUGS, ...WAL_BUGS];
   const named = (name: string): Mutation => {
     const found = bugs.find((bug) => bug.name === name);
     if (found === undefined) throw new Error(`there is no planted bug '${name}'`);
@@ -115,44 +116,53 @@ function tasks(third: number | undefined, only: string | undefined): Task[] {
       isBlind: true,
     })),
   ];
-  return all.filter(({ name }, index) => {
+  const chosen = all.filter(({ name, mutations }, index) => {
+    if (wal && mutations[0]?.wal !== true) return false;
     return (third === undefined || index % 3 === third) && (only === undefined || only === name);
   });
+  if (chosen.length > 0) return chosen;
+  throw new UsageError(`no planted bug is '${only ?? ''}'; --list names them`);
 }
 
-async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      third: { type: 'string' },
-      only: { type: 'string' },
-      jobs: { type: 'string' },
-      seed: { type: 'string' },
-      report: { type: 'string' },
-    },
-  });
-  const seed = values.seed === undefined ? randomInt(2 ** 40) : Number(values.seed);
-  const todo = tasks(values.third === undefined ? undefined : Number(values.third), values.only);
-  const queue = [...todo];
+async function main(args: readonly string[]): Promise<number> {
+  const options = parsePlantedOptions(args);
+  if (options.help) {
+    process.stdout.write(`${HELP}\n`);
+    return 0;
+  }
+  const queue = tasks(options);
+  if (options.list) {
+    for (const { name, breaks } of queue) {
+      process.stdout.write(`${name.padEnd(NAME_WIDTH)} ${breaks}\n`);
+    }
+    return 0;
+  }
   const outcomes: Outcome[] = [];
   const started = Date.now();
-  const jobs = values.jobs === undefined ? availableParallelism() : Number(values.jobs);
   const worker = async (): Promise<void> => {
     for (let task = queue.shift(); task !== undefined; task = queue.shift()) {
-      const outcome = await run(task, seed, values.report);
+      const outcome = await run(task, options);
       outcomes.push(outcome);
       process.stdout.write(`${line(outcome)}\n`);
     }
   };
-  await Promise.all(Array.from({ length: jobs }, worker));
+  await Promise.all(Array.from({ length: options.jobs }, worker));
   const good = outcomes.filter(isGood).length;
   const caught = outcomes.filter(({ task, hunt }) => !task.isBlind && hunt?.caught === true);
   const short = caught.filter(({ hunt }) => (hunt?.steps ?? Infinity) <= STEPS_GOAL).length;
   process.stdout.write(
-    `\n${String(good)} of ${String(outcomes.length)} as they should be; ${String(short)} of ` +
-      `${String(caught.length)} caught bugs shrank to ${String(STEPS_GOAL)} steps or fewer; seed ` +
-      `${String(seed)}, ${((Date.now() - started) / 1000).toFixed(0)} s\n`,
+    `\n${String(short)} of ${String(caught.length)} caught bugs shrank to ` +
+      `${String(STEPS_GOAL)} steps or fewer; seed ${String(options.seed)}, ` +
+      `${((Date.now() - started) / 1000).toFixed(0)} s\n` +
+      `${String(good)} passed, ${String(outcomes.length - good)} failed\n`,
   );
-  return good === outcomes.length && outcomes.length > 0 ? 0 : 1;
+  return good === outcomes.length ? 0 : 1;
 }
 
-process.exitCode = await main();
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  process.stderr.write(`${error.message}\nnpm run sim:planted -- --help tells what there is\n`);
+  process.exitCode = 64;
+}

@@ -16,6 +16,8 @@ export interface Edit {
 
 export interface Mutation {
   readonly name: string;
+  /** Hunted in worlds of the segmented log, not of the single-file writer. */
+  readonly wal?: boolean;
   /** What it breaks, in a few words. */
   readonly breaks: string;
   readonly edits: readonly Edit[];

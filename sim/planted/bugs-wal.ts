@@ -1,0 +1,112 @@
+// Planted bugs in the segmented log, hunted in worlds of its own.
+
+import { type Edit, type Mutation, planted } from './mutation.js';
+
+const FILES = 'lib/wal-files.ts';
+const WAL = 'lib/wal.ts';
+const APPENDER = 'lib/appender.ts';
+
+export const WAL_BUGS: readonly Mutation[] = [
+  wal('deletes-before-manifest', 'segments go before the manifest has let go of them, durably', {
+    file: FILES,
+    find: '      await this.#disavow();\n      for (',
+    replace: '      this.#disavow().catch(() => undefined);\n      for (',
+  }),
+  wal('rotates-without-directory-sync', 'the directory entry of a new segment is not durable', {
+    file: 'lib/wal-spare.ts',
+    find: '      await file.sync();\n      await this.#syncDirectory();',
+    replace: '      await file.sync();',
+  }),
+  wal('rotates-before-sync', 'the next segment is written before the one before is durable', {
+    file: FILES,
+    find: '      await pipeline.finish();',
+    replace: '      await Promise.resolve();',
+  }),
+  wal('sequence-not-reset', 'the sequences of rejected entries stay used: the log has a gap', {
+    file: WAL,
+    find: 'this.#nextSequence = (last ?? 0n) + 1n;\n            this.#files.forgetBeyond',
+    replace: 'void last;\n            this.#files.forgetBeyond',
+  }),
+  wal('sequence-reused', 'after a failure the last acknowledged sequence is given again', {
+    file: WAL,
+    find: 'this.#nextSequence = (last ?? 0n) + 1n;\n            this.#files.forgetBeyond',
+    replace: 'this.#nextSequence = last ?? 1n;\n            this.#files.forgetBeyond',
+  }),
+  wal('sequence-forgotten', 'an open log without a record starts with sequence 1 again', {
+    file: 'lib/wal-recovery.ts',
+    find: 'const known = next === 0n ? undefined : next - 1n;',
+    replace: 'const known = next >= 0n ? undefined : next - 1n;',
+  }),
+  wal('half-a-batch', 'an atomic batch is written as records of their own', {
+    file: WAL,
+    find: '      this.#append(batchItem(entries), options, resolve as (position: WalPosition) => void, reject);',
+    replace: `      const places = entries.map((entry) => this.append(entry, options));
+      Promise.all(places).then(([first]) => {
+        if (first !== undefined) resolve(first);
+      }, reject);`,
+  }),
+  wal('torn-middle-accepted', 'a segment that others follow may have lost its end', {
+    file: FILES,
+    find: '      await pipeline.finish();',
+    replace: '      await pipeline.finish().catch(() => undefined);',
+  }),
+  wal('follower-runs-ahead', 'a follower gets entries that are written and not durable', {
+    file: 'lib/wal-read.ts',
+    find: '(follow ? log.durableSequence() : log.writtenSequence())',
+    replace: '(follow ? log.writtenSequence() : log.writtenSequence())',
+  }),
+  wal('cut-not-synced', 'truncateAfter does not make the cut durable', {
+    file: FILES,
+    find: '    await this.#active.file.truncate(end);\n    await this.#active.file.sync();',
+    replace: '    await this.#active.file.truncate(end);',
+  }),
+  wal('cut-leaves-later-segments', 'truncateAfter leaves the segments behind the cut', {
+    file: FILES,
+    find: '      await this.#remove(later.path);\n      await this.#syncDirectory();\n    }\n    if',
+    replace: '      void later;\n    }\n    if',
+  }),
+  wal('removes-one-too-many', 'truncateBefore takes the segment that the bound stands in', {
+    file: 'lib/wal-maintenance.ts',
+    find: '.filter(({ last }) => last !== undefined && last < bound);',
+    replace: '.filter(({ first }) => first !== undefined && first < bound);',
+  }),
+  wal('removes-what-is-read', 'truncateBefore takes what a reader still needs', {
+    file: 'lib/wal-maintenance.ts',
+    find: 'followers.isLeased(number);',
+    replace: 'followers.isLeased(number) && number < 0;',
+  }),
+  wal('manifest-ahead-of-sync', 'the manifest vouches for a segment before it is durable', {
+    file: FILES,
+    find: '    try {\n      await this.seal(pipeline);\n      this.#checkBroken();',
+    replace: `    try {
+      segment.bytes = pipeline.end;
+      segment.last = pipeline.writtenSequence;
+      await this.saveManifest();
+      await this.seal(pipeline);
+      this.#checkBroken();`,
+  }),
+  wal('gap-ignored', 'a record whose sequence does not follow is appended all the same', {
+    file: APPENDER,
+    find: '      sequencer?.reset(sequence - 1n);\n      throw error;',
+    replace: '      throw error;',
+  }),
+  wal('rotation-keeps-an-empty-file', 'a file that a failed write emptied stays in the middle', {
+    file: WAL,
+    find: '    if (pipeline.end === 0) return pipeline;',
+    replace: '',
+  }),
+  wal('spare-with-old-bytes', 'a segment made ahead is not emptied before it is used', {
+    file: 'lib/wal-spare.ts',
+    find: '      await file.truncate(0);\n      const',
+    replace: '      const',
+  }),
+  wal('middle-not-recovered', 'a crash between two segments leaves zeros in the middle', {
+    file: 'lib/wal-recovery.ts',
+    find: 'for (const middle of plan.kept) await this.#settleMiddle(middle);',
+    replace: '',
+  }),
+];
+
+function wal(name: string, breaks: string, { file, find, replace }: Edit): Mutation {
+  return { ...planted(`wal-${name}`, breaks, file, find, replace), wal: true };
+}
