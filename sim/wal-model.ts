@@ -1,6 +1,8 @@
 // What the outside knows of a segmented log: every entry that was ever submitted, by a number of its
 // own that is written into its value, and what its caller was told. Shares no code with lib/.
 
+import type { Spoilt } from './wal-damage.js';
+
 /** What became of a submitted entry. */
 type Fate =
   /** Its caller was told nothing yet. */
@@ -30,6 +32,8 @@ export class WalModel {
   readonly #fates = new Map<number, Fate>();
   readonly #batches: number[][] = [];
   #nextId = 1;
+  /** What was taken from the log's files and not yet given back. */
+  spoilt: Spoilt | undefined;
   /** Entries below may have been removed by truncateBefore. */
   #removedBelow = 0n;
   /** A truncateAfter to here is under way, or was when the process died. */

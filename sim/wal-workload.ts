@@ -3,6 +3,8 @@
 // world; the model remembers across crashes what callers were told.
 
 import { Wal, WalError, type WalOptions } from '../lib/index.js';
+import type { IoDriver } from '../lib/io/driver.js';
+import { mend, readFile, spoil } from './wal-damage.js';
 import type { SimProcess, SimWorkload } from './user-scenario.js';
 import type { Found } from './wal-model.js';
 import { WalModel } from './wal-model.js';
@@ -11,18 +13,29 @@ const DIRECTORY = '/wal';
 const ROUNDS_MAX = 10;
 const BURST_MAX = 6;
 const VALUE_BYTES = [1, 60, 400, 1500, 3000];
+/** A record that is cut here has lost its end. */
+const HALF_A_HEADER = 12;
 const decoder = new TextDecoder();
 
 /** The workload, for `simulate`. */
 export const walWorkload: SimWorkload<WalModel> = {
   state: () => new WalModel(),
   run: async (process, model) => {
+    await restore(process.driver, model);
     const session = new Session(process, model);
     await session.open();
     for (let round = process.pick(ROUNDS_MAX); round >= 0; round--) await session.act();
     if (process.isLast || process.pick(2) === 0) await session.close();
   },
 };
+
+/** Where a record stands. */
+interface Place {
+  /** How many segments are before its own. */
+  readonly index: number;
+  readonly offset: number;
+  readonly end: number;
+}
 
 class Session {
   readonly #process: SimProcess;
@@ -70,12 +83,13 @@ class Session {
       () => this.#burst(),
       () => this.#batch(),
       () => this.#flush(),
-      () => this.#opened.rotate(),
+      () => this.#rotate(),
       () => this.#truncateBefore(),
       () => this.#truncateAfter(),
       () => this.#check(),
       () => this.#follow(),
       () => this.#reopen(),
+      () => this.#damage(),
     ];
     await actions[this.#process.pick(actions.length)]?.();
   }
@@ -93,6 +107,7 @@ class Session {
   async #append(): Promise<void> {
     const sync = this.#process.pick(4) > 0;
     const id = this.#model.submit();
+    this.#process.note(`put entry ${String(id)}${sync ? ', durably' : ''}`);
     try {
       const { sequence } = await this.#opened.put(String(id), this.#value(), { sync });
       this.#model.acknowledged(id, sequence, sync);
@@ -104,6 +119,7 @@ class Session {
 
   async #batch(): Promise<void> {
     const ids = this.#model.submitBatch(1 + this.#process.pick(3));
+    this.#process.note(`put entries ${ids.join(', ')} as one batch`);
     const entries = ids.map((id) => ({ key: String(id), value: this.#value(3) }));
     try {
       const { sequence } = await this.#opened.appendBatch(entries, { sync: true });
@@ -116,7 +132,13 @@ class Session {
     }
   }
 
+  async #rotate(): Promise<void> {
+    this.#process.note('rotate');
+    await this.#opened.rotate();
+  }
+
   async #flush(): Promise<void> {
+    this.#process.note('flush');
     const { lastId } = this.#model;
     await this.#opened.flush();
     this.#model.flushed(lastId);
@@ -160,6 +182,7 @@ class Session {
     if (this.#followed !== undefined) return;
     const wal = this.#opened;
     const from = (wal.durableSequence ?? 0n) + 1n;
+    this.#process.note(`follow from ${String(from)}`);
     const follow = async (): Promise<void> => {
       let next = from;
       for await (const { sequence } of wal.read({ from, follow: true })) {
@@ -176,8 +199,60 @@ class Session {
   }
 
   async #reopen(): Promise<void> {
+    this.#process.note('close, and open again');
     await this.close();
     await this.open();
+  }
+
+  /** A sealed segment loses its end, in a record or between two; open must refuse, and tell. */
+  async #damage(): Promise<void> {
+    const place = await this.#middlePlace();
+    await this.close();
+    const { driver } = this.#process;
+    const names = await driver.list(DIRECTORY);
+    const name = names.filter((each) => each.endsWith('.log'))[place?.index ?? Infinity];
+    const path = `${DIRECTORY}/${name ?? ''}`;
+    const bytes = name === undefined ? undefined : await readFile(driver, path);
+    if (place !== undefined && bytes?.length === place.end) {
+      const at = place.offset + (this.#process.pick(2) === 0 ? 0 : HALF_A_HEADER);
+      const spoilt = { path, at, bytes };
+      // Without it nothing but the records themselves can tell.
+      if (this.#process.pick(2) === 0) await this.#removeManifest();
+      this.#process.note(`'${path}' is cut to ${String(at)} bytes`);
+      this.#model.spoilt = spoilt;
+      await spoil(driver, spoilt);
+      await this.#openRefused(path);
+      await restore(driver, this.#model);
+    }
+    await this.open();
+  }
+
+  async #removeManifest(): Promise<void> {
+    const { driver } = this.#process;
+    if (!(await driver.list(DIRECTORY)).includes('wal_manifest')) return;
+    await driver.remove(`${DIRECTORY}/wal_manifest`);
+    await driver.syncDirectory(DIRECTORY);
+  }
+
+  async #openRefused(path: string): Promise<void> {
+    try {
+      await (await Wal.open(DIRECTORY, this.#options)).close();
+    } catch (error) {
+      if (!(error instanceof WalError) || error.code !== 'ERR_WAL_CORRUPT') throw error;
+      return;
+    }
+    throw new Error(`corruption-reported: the log opens, though '${path}' has lost its end`);
+  }
+
+  /** The last record of a segment that records follow, and that does not begin with it. */
+  async #middlePlace(): Promise<Place | undefined> {
+    let place: Place | undefined;
+    for await (const { offset, length } of this.#opened.read()) {
+      const isNext = place !== undefined && offset < place.offset;
+      if (isNext && place !== undefined && place.offset > 0) return place;
+      place = { index: (place?.index ?? 0) + (isNext ? 1 : 0), offset, end: offset + length };
+    }
+    return undefined;
   }
 
   async #readAll(): Promise<Found[]> {
@@ -187,6 +262,13 @@ class Session {
     }
     return found;
   }
+}
+
+/** Whatever an earlier process took away. */
+async function restore(driver: IoDriver, model: WalModel): Promise<void> {
+  if (model.spoilt === undefined) return;
+  await mend(driver, model.spoilt);
+  model.spoilt = undefined;
 }
 
 /** A failed write rejects its callers, and the log goes on; everything else ends the process. */

@@ -4,7 +4,6 @@ import { type Edit, type Mutation, planted } from './mutation.js';
 
 const FILES = 'lib/wal-files.ts';
 const WAL = 'lib/wal.ts';
-const APPENDER = 'lib/appender.ts';
 
 export const WAL_BUGS: readonly Mutation[] = [
   wal('deletes-before-manifest', 'segments go before the manifest has let go of them, durably', {
@@ -45,10 +44,20 @@ export const WAL_BUGS: readonly Mutation[] = [
         if (first !== undefined) resolve(first);
       }, reject);`,
   }),
-  wal('torn-middle-accepted', 'a segment that others follow may have lost its end', {
-    file: FILES,
-    find: '      await pipeline.finish();',
-    replace: '      await pipeline.finish().catch(() => undefined);',
+  wal('torn-middle-accepted', 'a segment that others follow may end inside a record', {
+    file: 'lib/wal-judge.ts',
+    find: "    } else if (end !== undefined && end.kind !== 'clean' && !isActive) {",
+    replace: "    } else if (end?.kind === 'corrupt' && !isActive) {",
+  }),
+  wal('gap-between-segments-accepted', 'records may be missing between two segments', {
+    file: 'lib/wal-judge.ts',
+    find: '    if (this.#isKnownGap(before.last, surveyed)) return;',
+    replace: '    if (first > before.last) return;',
+  }),
+  wal('short-segment-accepted', 'a segment may have less than the manifest knows of it', {
+    file: 'lib/wal-survey.ts',
+    find: '    if (segment.bytes < known.bytes) {',
+    replace: '    if (segment.bytes < 0) {',
   }),
   wal('follower-runs-ahead', 'a follower gets entries that are written and not durable', {
     file: 'lib/wal-read.ts',
@@ -84,11 +93,6 @@ export const WAL_BUGS: readonly Mutation[] = [
       await this.saveManifest();
       await this.seal(pipeline);
       this.#checkBroken();`,
-  }),
-  wal('gap-ignored', 'a record whose sequence does not follow is appended all the same', {
-    file: APPENDER,
-    find: '      sequencer?.reset(sequence - 1n);\n      throw error;',
-    replace: '      throw error;',
   }),
   wal('rotation-keeps-an-empty-file', 'a file that a failed write emptied stays in the middle', {
     file: WAL,
