@@ -14,7 +14,7 @@ function project(name, include, timeoutMs) {
 export default defineConfig({
   test: {
     projects: [
-      project('unit', ['dist/{lib,native,sim,bench}/**/*.test.js'], 30_000),
+      project('unit', ['dist/{lib,native,sim,bench}/**/*.test.js'], 120_000),
       project('properties', ['dist/properties/**/*.test.js'], 120_000),
       project('tooling', ['.ci/**/*.test.js'], 60_000),
     ],
