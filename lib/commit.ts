@@ -317,7 +317,8 @@ export class CommitPipeline {
     );
     try {
       await failure.trimLog(this.#file, end);
-      this.#restartAt(end, await this.#carryAt(end));
+      const carry = await this.#carryAt(end);
+      if (this.#isTrimming) this.#restartAt(end, carry);
     } catch (cause) {
       this.#poison(failure.trimFailed(path, end, error, cause));
       this.#onEvent();
@@ -327,12 +328,20 @@ export class CommitPipeline {
     // their appends must wait (and reject) as well. This reaction runs after those callers and
     // before the first handler of a rejection.
     void Promise.resolve().then(() => {
-      this.#state = { kind: 'serving' };
-      this.#hooks.onFailure(failure.writeFailed(path, undefined, error));
+      if (this.#isTrimming) {
+        this.#state = { kind: 'serving' };
+        this.#hooks.onFailure(failure.writeFailed(path, undefined, error));
+      }
       this.#onEvent();
     });
+    if (!this.#isTrimming) return;
     this.#settle();
     this.#settlement.rejectAll((position) => failure.writeFailed(path, position, error));
+  }
+
+  /** A failure outside may have poisoned the log meanwhile. */
+  get #isTrimming(): boolean {
+    return this.#state.kind === 'trimming';
   }
 
   #carryAt(end: number): Promise<Uint8Array> {

@@ -3,6 +3,7 @@
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 
@@ -35,6 +36,31 @@ forEachDriver((name) => {
     onTestFinished(() => wal.close().catch(() => undefined));
     return wal;
   }
+
+  test('a poisoning while a failed write is being cut off is for good', async () => {
+    const faults = new FaultyDriver(newDriver(name));
+    onTestFinished(() => faults.close());
+    const options = { driver: faults, preallocateBytes: 0, maxFileSize: 4 * KIB };
+    const wal = await open(freshDirectory(), options);
+    await wal.appendMany(puts(20, 1, 1000), { sync: true });
+    const trim = faults.gate('truncate');
+    faults.next('write', fail('ENOSPC', { writeHalf: true }));
+    const cut = rejectionOf(wal.put('a', 'one'));
+    await trim.reached;
+    faults.next('syncDirectory', fail('EIO'));
+    await expect(wal.truncateBefore(10n)).rejects.toThrow(/EIO/);
+    expect(await cut).toMatchObject({ code: 'ERR_WAL_SYNC' });
+    const isCut = new Promise<void>((resolve) => {
+      faults.next('sync', (operation) => operation.perform().finally(resolve));
+    });
+    trim.open();
+    await isCut;
+    await setImmediate();
+    for (const promise of [wal.put('a', 'two'), wal.flush()]) {
+      await expectRejection(promise, 'ERR_WAL_POISONED');
+    }
+    await expect(wal.close()).rejects.toThrow();
+  });
 
   describe('positions', () => {
     test('put, delete and append tell sequence, segment, offset and length', async () => {
