@@ -37,7 +37,7 @@ export class FileWindow {
     this.#pastCache = options.pastCache && file.pastCache !== undefined;
     this.#unit = this.#pastCache ? (file.pastCache?.unit ?? 1) : directUnit(file);
     const bytesMax = Math.min(WINDOW_BYTES, options.bytesMax ?? WINDOW_BYTES);
-    this.#memory = driver.memory(this.#roundUp(Math.min(bytesMax, Math.max(1, this.size))));
+    this.#memory = this.#memoryFor(this.#roundUp(Math.min(bytesMax, Math.max(1, this.size))), 0);
   }
 
   get bytes(): Uint8Array {

@@ -926,6 +926,19 @@ forEachDriver((driver) => {
       await expectGoesOn(here, [samplePut(1), samplePut(2), samplePut(4)]);
     });
 
+    test('for reading the log: opening says so, and holds nothing', async () => {
+      const path = freshLog();
+      const faults = new FaultyDriver(newDriver(driver));
+      onTestFinished(() => faults.close());
+      faults.refuseMemory(1);
+      const error = await expectRejection(
+        UringWalWriter.open(path, { driver: faults }),
+        'ERR_WAL_READ',
+      );
+      expect(error.message).toMatch(/no memory/);
+      expectNothingHeld(path, ['test.wal']);
+    });
+
     test('for zeroing ahead: the appends go on', async () => {
       const here = await stage(driver, { preallocateBytes: 256 * 1024 });
       const records = Array.from({ length: 30 }, (_, index) => putOfSize(index + 1, 16_000));
