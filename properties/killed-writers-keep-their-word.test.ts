@@ -33,7 +33,7 @@ const rounds = fc.array(
     },
     { noNullPrototype: true },
   ),
-  { minLength: 1, maxLength: 2 },
+  { minLength: 2, maxLength: 3 },
 );
 
 for (const driver of KERNEL_DRIVERS) {
@@ -42,7 +42,7 @@ for (const driver of KERNEL_DRIVERS) {
     says: `what a killed process acknowledged over ${driver} is there at the next open`,
     level: 'kernel',
     cases: rounds,
-    runs: 10,
+    runs: 8,
     reach: ['acknowledged', 'unacknowledged, and there', 'killed again'],
     skip: () => refusal(driver),
     check: (cases, mark) =>

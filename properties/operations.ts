@@ -59,7 +59,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.constant<Operation>({ do: 'flush' }) },
   {
-    weight: 1,
+    weight: 2,
     arbitrary: fc.record(
       { do: fc.constant('abort' as const), bytes: sizes },
       { noNullPrototype: true },

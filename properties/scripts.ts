@@ -32,7 +32,7 @@ export type ScriptStep =
       readonly create: 'never' | 'if-missing' | 'exclusive';
       readonly access: 'read' | 'write';
     }
-  /** Takes the name away under the open file. */
+  /** Takes the name away under the open file, which is then written and synced. */
   | { readonly do: 'remove' | 'rename' }
   /** Operations on blocks of their own, all in flight at once, and what is asked meanwhile. */
   | { readonly do: 'together'; readonly blocks: readonly number[]; readonly reads: boolean };
@@ -241,7 +241,7 @@ class Machine {
     if (step.do === 'reopen') return this.open(step);
     if (step.do === 'list') return told(() => this.#driver.list(this.#directory));
     const from = `${this.#directory}/log`;
-    if (step.do === 'remove') return done(this.#driver.remove(from));
+    if (step.do === 'remove') return this.#remove(from);
     if (step.do === 'rename') return done(this.#driver.rename(from, `${from}.away`));
     const file = this.#file;
     if (file === undefined) return 'no file';
@@ -296,6 +296,16 @@ class Machine {
     } finally {
       memory.release();
     }
+  }
+
+  /** The open file outlives its name: it can still be written and synced. */
+  async #remove(path: string): Promise<Told> {
+    const file = this.#file;
+    const removed = await done(this.#driver.remove(path));
+    if (file === undefined || this.#isReadOnly) return removed;
+    this.#memory.bytes.fill(9, 0, BLOCK_BYTES);
+    const written = await told(() => file.write(this.#memory, 0, BLOCK_BYTES, 0));
+    return [removed, String(written), String(await done(file.sync()))].flat();
   }
 
   /** Whole blocks, so that direct and buffered are alike; nothing of it overlaps. */

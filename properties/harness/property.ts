@@ -32,7 +32,7 @@ export interface Property<Case> {
 }
 
 /** A case that takes longer than this hangs. */
-const CASE_MS_MAX = 20_000;
+const CASE_MS_MAX = 60_000;
 /** A whole property, time box or not, has to end. */
 const PROPERTY_MS_MAX = 3_600_000;
 const SEED_END = 0x7fffffff;
@@ -86,7 +86,7 @@ async function run<Case>(spec: Property<Case>, context: TestContext): Promise<vo
     reached: Object.fromEntries(reach.counts),
   });
   if (details.failed && details.counterexample !== null) fail(spec, details);
-  if (details.failed) throw new Error(`${spec.name}: no case ran: ${fc.stringify(details)}`);
+  if (details.failed || details.numRuns === 0) throw new Error(`${spec.name}: no case ran`);
   if (settings.path !== undefined) return;
   expectReached(spec, reach, details.numRuns, context);
 }

@@ -67,6 +67,21 @@ const STAGES = [
     ],
     env: {},
   },
+  {
+    name: 'properties of bytes, at length',
+    files: inFolder('properties', [
+      'round-trip',
+      'offsets',
+      'bit-',
+      'nested',
+      'crash',
+      'arbitrary',
+      'native',
+      'damage',
+      'segmented',
+    ]),
+    env: {},
+  },
   { name: 'many worlds', args: ['properties/mutation/world-killer.js', '4000'], env: {} },
 ];
 
