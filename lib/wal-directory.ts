@@ -199,7 +199,11 @@ class DirectoryReading {
         pastCache: false,
       });
       try {
-        return (await scanFile(window, 0).next()).done !== true;
+        const next = await scanFile(window, 0).next();
+        if (next.done !== true) return true;
+        const end = await judgeEnd(window, next.value.offset, next.value.reason);
+        if (end.kind === 'corrupt') throw this.#damaged({ number, end });
+        return false;
       } finally {
         window.release();
       }

@@ -162,9 +162,10 @@ class Reading {
           yield* this.#deliver(new WalChunk(value), segment, bound);
           if (this.#lease.isCut || this.#next > bound) return;
         }
-        if (this.#next <= (bound < last ? bound : last) && !this.#lease.isCut) {
-          await this.#tellDamage(window, segment, next.value);
-        }
+        if (this.#lease.isCut) return;
+        if (next.value.offset < size) await this.#tellDamage(window, segment, next.value);
+        // All of it was seen: what was wanted below is no longer in the log.
+        if (this.#next <= last) this.#next = last + 1n;
       } finally {
         window.release();
       }
@@ -177,7 +178,11 @@ class Reading {
   *#deliver(chunk: WalChunk, segment: Segment, bound: bigint): Generator<WalRecord, void, void> {
     for (const record of chunk) {
       const { sequence } = record;
-      if (this.#lease.isCut || sequence > bound) return;
+      if (this.#lease.isCut) return;
+      if (sequence > bound) {
+        if (this.#next <= bound) this.#next = bound + 1n;
+        return;
+      }
       if (sequence < this.#next) continue;
       this.#next = sequence + 1n;
       this.#delivered = sequence;
