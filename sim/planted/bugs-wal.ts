@@ -44,21 +44,34 @@ export const WAL_BUGS: readonly Mutation[] = [
         if (first !== undefined) resolve(first);
       }, reject);`,
   }),
-  wal('torn-middle-accepted', 'a segment that others follow may end inside a record', {
-    file: 'lib/wal-judge.ts',
-    find: "    } else if (end !== undefined && end.kind !== 'clean' && !isActive) {",
-    replace: "    } else if (end?.kind === 'corrupt' && !isActive) {",
-  }),
   wal('gap-between-segments-accepted', 'records may be missing between two segments', {
     file: 'lib/wal-judge.ts',
     find: '    if (this.#isKnownGap(before.last, surveyed)) return;',
     replace: '    if (first > before.last) return;',
   }),
-  wal('short-segment-accepted', 'a segment may have less than the manifest knows of it', {
-    file: 'lib/wal-survey.ts',
-    find: '    if (segment.bytes < known.bytes) {',
-    replace: '    if (segment.bytes < 0) {',
-  }),
+  {
+    // Three checks see it, and each covers for the others.
+    name: 'wal-truncated-middle-accepted',
+    breaks: 'a segment that others follow may have lost its end',
+    wal: true,
+    edits: [
+      {
+        file: 'lib/wal-judge.ts',
+        find: "    } else if (end !== undefined && end.kind !== 'clean' && !isActive) {",
+        replace: "    } else if (end?.kind === 'corrupt' && !isActive) {",
+      },
+      {
+        file: 'lib/wal-judge.ts',
+        find: '    if (this.#isKnownGap(before.last, surveyed)) return;',
+        replace: '    if (surveyed.end !== undefined) return;',
+      },
+      {
+        file: 'lib/wal-survey.ts',
+        find: '    if (segment.bytes < known.bytes) {',
+        replace: '    if (segment.bytes < 0) {',
+      },
+    ],
+  },
   wal('follower-runs-ahead', 'a follower gets entries that are written and not durable', {
     file: 'lib/wal-read.ts',
     find: '(follow ? log.durableSequence() : log.writtenSequence())',
@@ -97,16 +110,6 @@ export const WAL_BUGS: readonly Mutation[] = [
   wal('rotation-keeps-an-empty-file', 'a file that a failed write emptied stays in the middle', {
     file: WAL,
     find: '    if (pipeline.end === 0) return pipeline;',
-    replace: '',
-  }),
-  wal('spare-with-old-bytes', 'a segment made ahead is not emptied before it is used', {
-    file: 'lib/wal-spare.ts',
-    find: '      await file.truncate(0);\n      const',
-    replace: '      const',
-  }),
-  wal('middle-not-recovered', 'a crash between two segments leaves zeros in the middle', {
-    file: 'lib/wal-recovery.ts',
-    find: 'for (const middle of plan.kept) await this.#settleMiddle(middle);',
     replace: '',
   }),
 ];
