@@ -123,12 +123,7 @@ export class Appender {
   ): void {
     this.#appends++;
     if (this.#line.isEmpty && this.#isOpen && this.#fits(length) && this.#fileTakes(length)) {
-      try {
-        this.#admit(item, item, length, sync, resolve, reject);
-      } catch (error) {
-        this.#rejected++;
-        throw error;
-      }
+      this.#admit(item, item, length, sync, resolve, reject);
       return;
     }
     this.#wait({ item, length, sync, signal, resolve, reject });
@@ -250,6 +245,7 @@ export class Appender {
     } catch (error) {
       // No memory for it: the next record takes its number, or the log would have a gap.
       sequencer?.reset(sequence - 1n);
+      this.#rejected++;
       throw error;
     }
     this.#queuedRecords++;
@@ -272,7 +268,6 @@ export class Appender {
     }
     const bytes = new Uint8Array(length);
     record.encodeUnsealed(bytes, new DataView(bytes.buffer), 0, item);
-    const stopListening = (): void => undefined;
     const waiter: WaitingAppend = {
       kind: 'append',
       item: numbersOf(item),
@@ -280,7 +275,7 @@ export class Appender {
       sync,
       resolve,
       reject,
-      stopListening,
+      stopListening: () => undefined,
     };
     this.#line.add(waiter);
     if (signal !== undefined) this.#listen(waiter, signal);
@@ -335,7 +330,7 @@ export class Appender {
       this.#admit(item, bytes, bytes.length, sync, resolve, reject);
     } catch (error) {
       // Memory for the record could not be had: its caller's failure, nobody else's.
-      this.#rejectWaiter(waiter, error);
+      reject(error as Error);
     }
   }
 

@@ -4,6 +4,14 @@ import type { WalError } from './errors.js';
 import type { Latencies } from './latencies.js';
 import type { LaneCounters, LaneStart } from './write-lane.js';
 
+/** What the pipeline is doing. */
+export type CommitState =
+  | { readonly kind: 'serving' }
+  /** A write failed: first what is in flight must end, then the log is cut. */
+  | { readonly kind: 'failing' }
+  | { readonly kind: 'trimming' }
+  | { readonly kind: 'poisoned'; readonly cause: WalError };
+
 /** What the pipeline tells its owner. */
 export interface CommitHooks {
   /** So many records have left the queue, acknowledged. */

@@ -6,7 +6,7 @@
 
 import type { WalPosition } from './ack-queue.js';
 import type { Batch } from './batch.js';
-import type { CommitCounters, CommitHooks, CommitStart } from './commit-types.js';
+import type { CommitCounters, CommitHooks, CommitStart, CommitState } from './commit-types.js';
 import { NO_HOOKS } from './commit-types.js';
 import { events } from './diagnostics.js';
 import type { WalError } from './errors.js';
@@ -23,14 +23,6 @@ import { Watermarks } from './watermarks.js';
 import { isWriteHalf } from './write-fully.js';
 import { ZeroAhead } from './zero-ahead.js';
 
-/** What the pipeline is doing. */
-type State =
-  | { readonly kind: 'serving' }
-  /** A write failed: first what is in flight must end, then the log is cut. */
-  | { readonly kind: 'failing' }
-  | { readonly kind: 'trimming' }
-  | { readonly kind: 'poisoned'; readonly cause: WalError };
-
 /** Owns what is between an append and the driver. */
 export class CommitPipeline {
   readonly latencies: Latencies;
@@ -42,7 +34,7 @@ export class CommitPipeline {
   readonly #settlement: Settlement;
   readonly #marks: Watermarks;
   #hooks: CommitHooks = NO_HOOKS;
-  #state: State = { kind: 'serving' };
+  #state: CommitState = { kind: 'serving' };
   #isSyncing = false;
   readonly #syncGoal = new SyncGoal();
   #isEventDue = false;
