@@ -3,13 +3,20 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
 const CLI = fileURLToPath(new URL('./cli.js', import.meta.url));
+const PLANTED = fileURLToPath(new URL('./planted/main.js', import.meta.url));
 
-function sim(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], {
-    encoding: 'utf8',
-  });
+interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function node(...args: string[]): Ended {
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
   return { status, stdout, stderr };
 }
+
+const sim = (...args: string[]): Ended => node(CLI, ...args);
 
 test.each([
   [['--seconds', 'soon'], "--seconds is 'soon'"],
@@ -17,6 +24,7 @@ test.each([
   [['--profile', 'fat'], "there is no profile 'fat'"],
   [['--replay', 'x'], 'is no replay token'],
   [['--wat'], '--wat'],
+  [['--wal', '--exhaustive'], 'exclude each other'],
 ])('bad options %j are told, exit 64', (args, words) => {
   const { status, stderr } = sim(...args);
   expect(status).toBe(64);
@@ -29,9 +37,20 @@ test('a campaign that is too short to exercise everything exits 2, and says what
   expect(stdout).toContain('never exercised');
 });
 
-test('the same token gives the same bytes', () => {
-  const one = sim('--replay', 'seed.-.-.abc');
-  const other = sim('--replay', 'seed.-.-.abc');
+test.each([[[]], [['--wal']]])('the same token gives the same bytes %j', (options) => {
+  const one = sim(...options, '--replay', 'seed.-.-.abc');
+  const other = sim(...options, '--replay', 'seed.-.-.abc');
   expect(one.status).toBe(0);
   expect(one.stdout).toBe(other.stdout);
+});
+
+test.each([
+  [['--third', '3'], "--third is '3'"],
+  [['--only', 'none-such'], "no planted bug is 'none-such'"],
+  [['--seconds', '0'], "--seconds is '0'"],
+  [['--report', 'x.html'], '--report needs --only'],
+])('bad options of the planted runs %j are told, exit 64', (args, words) => {
+  const { status, stderr } = node(PLANTED, ...args);
+  expect(status).toBe(64);
+  expect(stderr).toContain(words);
 });

@@ -15,7 +15,8 @@ import { describeViolation, storyOf, traceLines } from './story.js';
 import { coverageTable, grouped } from './table.js';
 import { type Counts, missingOf } from './tally.js';
 import { type WorldToken, choicesOf, encodeToken } from './token.js';
-import { FAIR_FAULTS, runWalWorld } from './user-world.js';
+import { FAIR_FAULTS } from './user-world.js';
+import { runWalWorld } from './wal-world.js';
 import { catchStrays, runWorld } from './world.js';
 
 const EXIT = { held: 0, broken: 1, unexercised: 2, usage: 64 } as const;

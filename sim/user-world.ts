@@ -1,12 +1,10 @@
-// Worlds of an application's workload, and those of the segmented log, which is tested like one.
+// Worlds of an application's workload.
 
 import type { Choices } from './choices.js';
 import { FAULT_NAMES, type FaultName } from './faults.js';
 import type { Profile } from './profile.js';
 import { type SimWorkload, UserScenario } from './user-scenario.js';
-import { walWorkload } from './wal-workload.js';
 import {
-  type RunWorld,
   type WorldLimits,
   type WorldResult,
   drawEngine,
@@ -41,7 +39,3 @@ export function runUserWorld<State>(
   const scenario = new UserScenario(environment, workload, engine.lives);
   return runScenario(environment, scenario, engine);
 }
-
-/** Runs one world of the segmented log. */
-export const runWalWorld: RunWorld = (choices, limits = {}, options = {}) =>
-  runUserWorld(walWorkload, choices, { ...limits, faults: limits.faults ?? FAIR_FAULTS }, options);

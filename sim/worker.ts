@@ -5,7 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Choices } from './choices.js';
 import { worldSeed } from './random.js';
 import { type Counts, countWorld, emptyCounts } from './tally.js';
-import { runWalWorld } from './user-world.js';
+import { runWalWorld } from './wal-world.js';
 import { type WorldLimits, type WorldResult, catchStrays, runWorld } from './world.js';
 
 /** What a thread is told. */

@@ -8,7 +8,8 @@ import { worldSeed } from '../random.js';
 import { worldReport } from '../report/report.js';
 import { countWorld, emptyCounts } from '../tally.js';
 import { FAULT_NAMES } from '../faults.js';
-import { FAIR_FAULTS, runWalWorld } from '../user-world.js';
+import { FAIR_FAULTS } from '../user-world.js';
+import { runWalWorld } from '../wal-world.js';
 import { type RunWorld, type WorldLimits, catchStrays, runWorld } from '../world.js';
 
 /** What a hunt found, as JSON on stdout. */
