@@ -22,7 +22,10 @@ export interface ShrunkCase {
   readonly runs: number;
 }
 
+/** Processor time, so that a case shrinks as far on a busy machine … */
 const SHRINK_MS = 8000;
+/** … but not for ever: this many times as much on the clock. */
+const WALL_FACTOR = 3;
 const SMALL_WORLDS_MAX = 2000;
 const SMALL_WORLDS_SEED = 1;
 /** How many of 256 draws are 0 in a small world. */
@@ -38,15 +41,15 @@ export async function shrinkCase(
   const choices = choicesOf(world.source);
   const original = await run(choices, limits);
   if (original.violation === undefined) return undefined;
-  const endsAt = Date.now() + milliseconds;
+  const isOver = budget(milliseconds);
   const lists = choices.recorded();
   const start = await smallestOf(original.violation, lists, {
     runOne: (small) => run(small, limits),
-    endsAt: Date.now() + milliseconds / 4,
+    isOver: budget(milliseconds / 4),
   });
   const small = await shrink(start, runListsOf(limits, run), {
     runsMax: 20_000,
-    isOver: () => Date.now() >= endsAt,
+    isOver,
   });
   const token: WorldToken = { source: { kind: 'lists', lists: small.lists }, limits };
   const shown = await run(choicesOf(token.source), limits, { traced: true });
@@ -70,10 +73,10 @@ export async function shrinkCase(
 async function smallestOf(
   violation: Violation,
   lists: number[][],
-  { runOne, endsAt }: { runOne: (choices: Choices) => Promise<WorldResult>; endsAt: number },
+  { runOne, isOver }: { runOne: (choices: Choices) => Promise<WorldResult>; isOver: () => boolean },
 ): Promise<number[][]> {
   let best = lists;
-  for (let index = 0; index < SMALL_WORLDS_MAX && Date.now() < endsAt; index++) {
+  for (let index = 0; index < SMALL_WORLDS_MAX && !isOver(); index++) {
     const mildness = MILDNESSES[index % MILDNESSES.length] ?? 0;
     const choices = Choices.fromSeed(worldSeed(SMALL_WORLDS_SEED, index), mildness);
     const world = await runOne(choices);
@@ -82,6 +85,15 @@ async function smallestOf(
     if (weightOf(recorded) < weightOf(best)) best = recorded;
   }
   return best;
+}
+
+function budget(milliseconds: number): () => boolean {
+  const before = process.cpuUsage();
+  const endsAt = Date.now() + milliseconds * WALL_FACTOR;
+  return () => {
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1000 >= milliseconds || Date.now() >= endsAt;
+  };
 }
 
 function weightOf(lists: ChoiceLists): number {
