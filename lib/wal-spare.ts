@@ -2,11 +2,12 @@
 // directory, so that going over to it costs nobody any time.
 
 import { WalError, errnoOf } from './errors.js';
-import type { IoDriver, IoFile } from './io/driver.js';
+import type { IoDriver, IoFile, IoMemory } from './io/driver.js';
 import { scanSegment } from './segment-scan.js';
 import type { Segment } from './segments.js';
 import { newSegment } from './segments.js';
 import type { ResolvedWalOptions } from './wal-options.js';
+import type { WriteJob } from './write-fully.js';
 import { writeFully, writeJob } from './write-fully.js';
 
 /** How much of the file is zeroed when it is made, in bytes, at most. */
@@ -131,19 +132,22 @@ export class SpareFiles {
   /** Zeros ahead are never needed: where they do not fit, the file starts without. */
   async #zero(file: IoFile, end: number): Promise<number> {
     if (end === 0) return 0;
-    const memory = this.#driver.memory(Math.min(ZERO_WRITE_BYTES, end));
+    let memory: IoMemory | undefined;
+    let job: WriteJob | undefined;
     try {
-      for (let at = 0; at < end;) {
-        const length = Math.min(memory.bytes.length, end - at);
-        await writeFully(file, writeJob(memory, 0, length, at));
-        at += length;
+      memory = this.#driver.memory(Math.min(ZERO_WRITE_BYTES, end));
+      for (let at = 0; at < end; at += job.length) {
+        job = writeJob(memory, 0, Math.min(memory.bytes.length, end - at), at);
+        await writeFully(file, job);
       }
       return end;
-    } catch {
+    } catch (error) {
+      // A failed sync must not be followed by one that succeeds: this file is given up.
+      if (job?.syncFailed === true) throw error;
       await file.truncate(0);
       return 0;
     } finally {
-      memory.release();
+      memory?.release();
     }
   }
 }
