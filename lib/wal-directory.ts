@@ -1,6 +1,6 @@
 // Reading a log's directory from outside: no lock, nothing changed, whether somebody writes to it
-// or not. What the writer does meanwhile is followed as far as it goes: a segment that grows, the
-// next one, a checkpoint that removes what was read already.
+// or not. What the writer does meanwhile to the segments that were there at first is followed: one
+// that grows, the next one, a checkpoint that removes what was read already.
 
 import { resolve as resolvePath } from 'node:path';
 import { WalError, errnoOf } from './errors.js';
@@ -23,7 +23,7 @@ import { FileWindow } from './window.js';
 export interface WalDirectoryOptions {
   /** First sequence wanted. Default: the oldest in the log. */
   readonly from?: bigint | number;
-  /** Last sequence wanted. Default: the last one that is there when the reading comes to it. */
+  /** Last sequence wanted. Default: what is there, and part of what is written meanwhile. */
   readonly to?: bigint | number;
   /** What moves the bytes. Default `auto`. */
   readonly driver?: DriverChoice;
@@ -69,6 +69,8 @@ class DirectoryReading {
   #last: bigint | undefined;
   /** Where the next record is expected. */
   #place: { readonly number: number; readonly offset: number } | undefined;
+  /** The last segment that was there at first: a writer may be faster than this for ever. */
+  #lastNumber: number | undefined;
 
   constructor(driver: IoDriver, directory: string, from: bigint) {
     this.#driver = driver;
@@ -80,7 +82,7 @@ class DirectoryReading {
     let before: SegmentEnd | undefined;
     for (;;) {
       const number = await this.#nextNumber();
-      if (number === undefined) return;
+      if (number === undefined || number > (this.#lastNumber ?? number)) return;
       const isNext = before !== undefined && before.number !== number;
       // Nothing is written to a segment before the one in front of it is whole: look there again.
       if (before !== undefined && isNext) {
@@ -102,6 +104,7 @@ class DirectoryReading {
   /** The segment to read on in: the present one, or the next if there is one by now. */
   async #nextNumber(): Promise<number | undefined> {
     const numbers = await this.#look();
+    this.#lastNumber ??= numbers.at(-1);
     const place = this.#place;
     if (place !== undefined) return numbers.find((number) => number > place.number) ?? place.number;
     const firstNumber = this.#manifest?.firstNumber ?? 0;

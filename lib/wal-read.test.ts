@@ -304,7 +304,11 @@ forEachDriver((name) => {
       const reader = Wal.readDirectory(directory);
       for (let count = 0; count < 5; count++) await reader.next();
       await wal.appendMany(puts(60, 21, 300));
-      expect(await linesOf(reader)).toEqual(putLines(75, 6, 300));
+      // It comes to an end, however much is written while it reads.
+      const rest = await linesOf(reader);
+      expect(rest).toEqual(putLines(rest.length, 6, 300));
+      expect(rest.length).toBeGreaterThanOrEqual(15);
+      expect(rest.length).toBeLessThan(75);
       // The reader of single files works on a segment as well.
       const { records, end } = await readLog(join(directory, 'wal_00000001.log'));
       expect(records.map(lineOf)).toEqual(putLines(records.length, 1, 300));
