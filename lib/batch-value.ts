@@ -24,11 +24,16 @@ export interface BatchEntry {
   readonly value: Uint8Array;
 }
 
-/** The value of the record that holds these entries. */
-export function encodeBatchValue(entries: readonly BatchEntry[]): Uint8Array {
+/** Size of {@link encodeBatchValue}'s result, in bytes. */
+export function batchValueBytes(entries: readonly BatchEntry[]): number {
   let length = 0;
   for (const { key, value } of entries) length += INNER_OVERHEAD + key.length + value.length;
-  const bytes = new Uint8Array(length);
+  return length;
+}
+
+/** The value of the record that holds these entries. */
+export function encodeBatchValue(entries: readonly BatchEntry[]): Uint8Array {
+  const bytes = new Uint8Array(batchValueBytes(entries));
   const view = new DataView(bytes.buffer);
   let at = 0;
   for (const { type, key, value } of entries) {

@@ -1,7 +1,7 @@
 // What applications hand to a segmented log, made into records: checked, and without a sequence,
 // for the log assigns those.
 
-import { encodeBatchValue } from './batch-value.js';
+import { batchValueBytes, encodeBatchValue } from './batch-value.js';
 import type { BatchEntry } from './batch-value.js';
 import { WalEntry } from './entry.js';
 import { TYPE_BATCH, recordBytes } from './record.js';
@@ -30,14 +30,18 @@ export function entryItem(entry: WalBatchEntry): WalItem {
   return toEntry(entry);
 }
 
-/** The record of many entries. Throws TypeError or RangeError. */
-export function batchItem(entries: readonly WalBatchEntry[]): WalItem {
+/**
+ * The record of many entries. Throws TypeError, or RangeError when it would be larger than
+ * `recordBytesMax`: then its bytes were never laid out.
+ */
+export function batchItem(entries: readonly WalBatchEntry[], recordBytesMax: number): WalItem {
   if (!Array.isArray(entries)) throw new TypeError('entries must be an array');
   if (entries.length === 0 || entries.length > BATCH_ENTRIES_MAX) {
     const allowed = `1 to ${String(BATCH_ENTRIES_MAX)}`;
     throw new RangeError(`a batch of ${String(entries.length)} entries: ${allowed} are allowed`);
   }
   const inner = entries.map((entry: WalBatchEntry): BatchEntry => toEntry(entry));
+  checkBytes(recordBytes(0, batchValueBytes(inner)), recordBytesMax);
   return {
     sequence: 0n,
     lastSequence: BigInt(inner.length - 1),
@@ -50,6 +54,12 @@ export function batchItem(entries: readonly WalBatchEntry[]): WalItem {
 /** Size of the record, in bytes. */
 export function itemBytes(item: WalItem): number {
   return recordBytes(item.key.length, item.value.length);
+}
+
+/** Throws RangeError for a record that no segment takes. */
+export function checkBytes(bytes: number, max: number): void {
+  if (bytes <= max) return;
+  throw new RangeError(`a record of ${String(bytes)} bytes: at most ${String(max)} fit`);
 }
 
 /** A sequence as a bound; throws TypeError or RangeError naming the parameter. */

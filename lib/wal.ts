@@ -16,7 +16,7 @@ import { LogFollowers } from './wal-followers.js';
 import { WalMaintenance } from './wal-maintenance.js';
 import type { TruncateResult } from './wal-maintenance.js';
 import type { WalBatchEntry, WalItem } from './wal-item.js';
-import { SEQUENCE_MAX, batchItem, entryItem, itemBytes, toBound } from './wal-item.js';
+import { SEQUENCE_MAX, batchItem, checkBytes, entryItem, itemBytes, toBound } from './wal-item.js';
 import type { WalPositions } from './append-many.js';
 import { appendAll } from './append-many.js';
 import type { ResolvedWalOptions, WalOptions } from './wal-options.js';
@@ -206,7 +206,12 @@ export class Wal {
     options?: WalAppendOptions,
   ): Promise<WalLogPosition> {
     return new Promise((resolve, reject) => {
-      this.#append(batchItem(entries), options, resolve as (position: WalPosition) => void, reject);
+      this.#append(
+        batchItem(entries, recordBytesMax(this.#options)),
+        options,
+        resolve as (position: WalPosition) => void,
+        reject,
+      );
     });
   }
 
@@ -345,11 +350,7 @@ export class Wal {
 
   /** A record that fits into a segment. */
   #checked(item: WalItem): WalItem {
-    const length = itemBytes(item);
-    const max = recordBytesMax(this.#options);
-    if (length > max) {
-      throw new RangeError(`a record of ${String(length)} bytes: at most ${String(max)} fit`);
-    }
+    checkBytes(itemBytes(item), recordBytesMax(this.#options));
     return item;
   }
 

@@ -1,0 +1,129 @@
+// The manifest: what is written is read again, and nothing else is believed.
+
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+
+import { describe, expect, onTestFinished, test } from 'vitest';
+
+import type { Manifest } from './manifest.js';
+import { readManifest, removeManifest, writeManifest } from './manifest.js';
+import { newSegment } from './segments.js';
+import { newDriver } from './test-tools/drivers.js';
+import { FaultyDriver, fail, short } from './test-tools/faulty-driver.js';
+import { freshDirectory } from './test-tools/logs.js';
+
+function faulty(): FaultyDriver {
+  const driver = new FaultyDriver(newDriver('threadpool'));
+  onTestFinished(() => driver.close());
+  return driver;
+}
+
+function sample(directory: string): Manifest {
+  const sealed = [3, 4].map((number) => {
+    const segment = newSegment(directory, number);
+    segment.bytes = number * 1000;
+    segment.first = 2n ** 63n + BigInt(number * 10);
+    segment.last = segment.first + 9n;
+    segment.index = [{ sequence: segment.first + 5n, offset: 512 }];
+    return segment;
+  });
+  return { firstNumber: 3, nextSequence: 2n ** 64n - 1n, sealed, active: newSegment(directory, 5) };
+}
+
+describe('the manifest', () => {
+  test('is read as it was written', async () => {
+    const [directory, driver] = [freshDirectory(), faulty()];
+    expect(await readManifest(driver, directory)).toEqual({ kind: 'missing' });
+    const samples: Manifest[] = [
+      sample(directory),
+      { firstNumber: 0, nextSequence: 0n, sealed: [], active: undefined },
+    ];
+    for (const manifest of samples) {
+      await writeManifest(driver, directory, manifest);
+      expect(await readManifest(driver, directory)).toEqual({ kind: 'good', manifest });
+    }
+    expect(readdirSync(directory)).toEqual(['wal_manifest']);
+    await removeManifest(driver, directory);
+    await removeManifest(driver, directory);
+    expect(await readManifest(driver, directory)).toEqual({ kind: 'missing' });
+  });
+
+  test('is synced before it takes the place of the one before', async () => {
+    const [directory, driver] = [freshDirectory(), faulty()];
+    await writeManifest(driver, directory, sample(directory));
+    const kinds = driver.operations.map(({ kind }) => kind);
+    expect(kinds.indexOf('sync')).toBeGreaterThan(kinds.indexOf('write'));
+    expect(kinds.indexOf('rename')).toBeGreaterThan(kinds.indexOf('sync'));
+  });
+
+  test('with any byte changed or missing is not believed', async () => {
+    const [directory, driver] = [freshDirectory(), faulty()];
+    await writeManifest(driver, directory, sample(directory));
+    const path = join(directory, 'wal_manifest');
+    const good = readFileSync(path);
+    for (let at = 0; at < good.length; at++) {
+      const bytes = Buffer.from(good);
+      bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+      writeFileSync(path, bytes);
+      expect(await readManifest(driver, directory), `byte ${String(at)}`).toEqual({ kind: 'bad' });
+    }
+    for (let length = 0; length < good.length; length += 7) {
+      writeFileSync(path, good.subarray(0, length));
+      expect(await readManifest(driver, directory)).toEqual({ kind: 'bad' });
+    }
+  });
+
+  test.each([
+    ['another version', '{"version":2,"sealed":[]}'],
+    ['no JSON', 'version 1'],
+    ['JSON of something else', '[1]'],
+    ['fields of other types', '{"version":1,"firstNumber":1,"nextSequence":"x","sealed":[]}'],
+  ])('%s, though its checksum is right', async (_, body) => {
+    const [directory, driver] = [freshDirectory(), faulty()];
+    const crc = crc32(body).toString(16).padStart(8, '0');
+    writeFileSync(join(directory, 'wal_manifest'), `${crc} ${body}\n`);
+    expect(await readManifest(driver, directory)).toEqual({ kind: 'bad' });
+  });
+
+  test('is read in as many pieces as it takes, and told apart from one that cannot be', async () => {
+    const [directory, driver] = [freshDirectory(), faulty()];
+    await writeManifest(driver, directory, sample(directory));
+    driver.always('read', short(10));
+    expect(await readManifest(driver, directory)).toMatchObject({ kind: 'good' });
+    driver.heal();
+    for (const kind of ['open', 'size', 'read'] as const) {
+      driver.next(kind, fail('EIO'));
+      await expect(readManifest(driver, directory)).rejects.toMatchObject({
+        ...{ code: 'ERR_WAL_READ', errno: 'EIO', path: join(directory, 'wal_manifest') },
+      });
+    }
+  });
+
+  test.each(['open', 'write', 'sync', 'rename'] as const)(
+    'a %s that fails leaves the one before',
+    async (kind) => {
+      const [directory, driver] = [freshDirectory(), faulty()];
+      const before = sample(directory);
+      await writeManifest(driver, directory, before);
+      driver.next(kind, fail('ENOSPC'));
+      const next = { ...before, firstNumber: 4 };
+      await expect(writeManifest(driver, directory, next)).rejects.toMatchObject({
+        code: 'ENOSPC',
+      });
+      expect(await readManifest(driver, directory)).toEqual({ kind: 'good', manifest: before });
+      await writeManifest(driver, directory, next);
+      expect(await readManifest(driver, directory)).toEqual({ kind: 'good', manifest: next });
+      expect(readdirSync(directory)).toEqual(['wal_manifest']);
+    },
+  );
+
+  test('a draft that cannot be removed is told', async () => {
+    const [directory, driver] = [freshDirectory(), faulty()];
+    mkdirSync(join(directory, 'wal_manifest.draft'));
+    await expect(writeManifest(driver, directory, sample(directory))).rejects.toMatchObject({
+      code: 'EEXIST',
+    });
+    expect(existsSync(join(directory, 'wal_manifest'))).toBe(false);
+  });
+});
