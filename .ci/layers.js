@@ -58,6 +58,7 @@ export const LAYERS = [
   },
   { name: 'wal', modules: ['wal', 'wal-*'], io: ['io/select'] },
   { name: 'index', modules: ['index'], io: ['io/*'] },
+  { name: 'examples', modules: ['examples/*'], io: [] },
   { name: 'cli', modules: ['cli/*'], io: ['io/*'] },
 ];
 
