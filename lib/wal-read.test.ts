@@ -172,8 +172,8 @@ forEachDriver((name) => {
   });
 
   describe('following', () => {
-    test('goes on through rotations, with every entry once', async () => {
-      const wal = await open();
+    test.each([false, true])('through rotations, O_DIRECT %s: all, once', async (directIo) => {
+      const wal = await open(freshDirectory(), { directIo });
       const seen: string[] = [];
       const following = (async (): Promise<void> => {
         for await (const record of wal.read({ follow: true, to: 300n })) seen.push(lineOf(record));
