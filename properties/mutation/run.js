@@ -44,6 +44,12 @@ const SEED = '1';
 const STAGES = [
   { name: 'worlds', args: ['properties/mutation/world-killer.js', '400'], env: {} },
   {
+    name: 'worlds without the addon',
+    args: ['properties/mutation/world-killer.js', '100'],
+    env: {},
+    withoutAddon: true,
+  },
+  {
     name: 'properties of bytes',
     files: inFolder('properties', [
       ...['round-trip', 'offsets', 'bit-flips', 'nested', 'crash-is'],
@@ -194,7 +200,9 @@ function clear(folder) {
 }
 
 /** Runs a stage; a stage that hangs has noticed the mutant as well. */
-function fails(folder, { env, ...stage }, log) {
+function fails(folder, { env, withoutAddon, ...stage }, log) {
+  const addon = join(folder, 'native');
+  if (withoutAddon === true) rmSync(addon);
   return new Promise((resolve) => {
     const child = spawn(process.execPath, commandOf(stage), {
       cwd: folder,
@@ -206,6 +214,7 @@ function fails(folder, { env, ...stage }, log) {
     child.once('exit', (code) => {
       clearTimeout(timer);
       stop(child.pid);
+      if (withoutAddon === true) symlinkSync(join(ROOT, 'native'), addon);
       resolve(code !== 0);
     });
   });
