@@ -38,7 +38,12 @@ export const WAL_BUGS: readonly Mutation[] = [
   }),
   wal('half-a-batch', 'an atomic batch is written as records of their own', {
     file: WAL,
-    find: '      this.#append(batchItem(entries), options, resolve as (position: WalPosition) => void, reject);',
+    find: `      this.#append(
+        batchItem(entries, recordBytesMax(this.#options)),
+        options,
+        resolve as (position: WalPosition) => void,
+        reject,
+      );`,
     replace: `      const places = entries.map((entry) => this.append(entry, options));
       Promise.all(places).then(([first]) => {
         if (first !== undefined) resolve(first);
