@@ -158,6 +158,16 @@ export class SimInode {
     return letters;
   }
 
+  /** The content as of now: of each sector what will be on the medium once all is written back. */
+  newestBytes(): Uint8Array {
+    const bytes = this.device.slice(0, this.size);
+    for (const sector of this.dirtySectors()) {
+      const start = sector * SECTOR_BYTES;
+      bytes.set(this.cache.subarray(start, Math.min(start + SECTOR_BYTES, this.size)), start);
+    }
+    return bytes;
+  }
+
   /** Clean pages are forgotten: cached reads see the device again. */
   dropClean(): void {
     const end = Math.ceil(this.size / SECTOR_BYTES);

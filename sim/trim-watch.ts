@@ -16,7 +16,7 @@ export interface Trim {
 /** Checks that whole records in what is cut are durable in a quarantine file. */
 export function watchTrims(environment: SimEnvironment, model: Model, trim: Trim): void {
   const { inode, size } = trim;
-  const image = bufferOf(inode.device).subarray(0, inode.size);
+  const image = bufferOf(inode.newestBytes());
   const first = firstRecordFrom(model, image, size + 1);
   if (first === undefined) return;
   const cut = image.subarray(size);
