@@ -5,6 +5,7 @@
 #include <napi.h>
 
 #include <cerrno>
+#include <iterator>
 #include <memory>
 
 #include "addon_bytes.h"
@@ -13,6 +14,7 @@
 #include "memory.h"
 #include "ring.h"
 #include "ring_loop.h"
+#include "values.h"
 
 namespace uring_wal {
 namespace {
@@ -35,20 +37,21 @@ Napi::Value ring_open(const Napi::CallbackInfo& info) {
   if (!arguments.check(info[1].IsFunction(), "a function")) return info.Env().Undefined();
   if (!arguments.valid()) return info.Env().Undefined();
   Environment& environment = environment_of(info);
-  const auto table = Napi::Int32Array::New(info.Env(), kTableLength);
-  if (info.Env().IsExceptionPending()) return info.Env().Undefined();
+  napi_value table = nullptr;
+  int32_t* rows = nullptr;
+  if (!make_int32_array(info.Env(), kTableLength, &table, &rows)) return {};
   RingLoop* ring = nullptr;
-  const int32_t error = RingLoop::open(environment.shared_from_this(), entries,
-                                       info[1].As<Napi::Function>(), table, &ring);
+  const int32_t error =
+      RingLoop::open(environment.shared_from_this(), entries, info[1], table, rows, &ring);
   if (error != 0) return number(info, error);
-  Napi::Object opened = Napi::Object::New(info.Env());
-  opened.Set("number", ring->number());
-  opened.Set("table", table);
-  opened.Set("inFlightMax", ring->ring()->in_flight_max());
-  opened.Set("setupFlags", ring->ring()->setup_flags());
-  opened.Set("missingOpcode", ring->ring()->missing_opcode());
-  opened.Set("bufferTable", ring->ring()->has_buffer_table());
-  return opened;
+  return Fields(info.Env())
+      .number("number", ring->number())
+      .set("table", table)
+      .number("inFlightMax", ring->ring()->in_flight_max())
+      .number("setupFlags", ring->ring()->setup_flags())
+      .number("missingOpcode", ring->ring()->missing_opcode())
+      .boolean("bufferTable", ring->ring()->has_buffer_table())
+      .object();
 }
 
 // The ring of argument 0; null, with an exception pending, when it is none that is open.
@@ -70,12 +73,12 @@ Napi::Value ring_stats(const Napi::CallbackInfo& info) {
   Arguments arguments(info);
   RingLoop* ring = ring_of(arguments, info);
   if (ring == nullptr) return info.Env().Undefined();
-  Napi::Object stats = Napi::Object::New(info.Env());
-  stats.Set("operations", ring->operations());
-  stats.Set("inFlight", ring->ring()->in_flight());
-  stats.Set("waiting", static_cast<double>(ring->ring()->waiting()));
-  stats.Set("enterCalls", static_cast<double>(ring->ring()->enter_calls()));
-  return stats;
+  return Fields(info.Env())
+      .number("operations", ring->operations())
+      .number("inFlight", ring->ring()->in_flight())
+      .number("waiting", static_cast<double>(ring->ring()->waiting()))
+      .number("enterCalls", static_cast<double>(ring->ring()->enter_calls()))
+      .object();
 }
 
 // (ring, descriptor, memory, start, length, position, flags, quick), for reads and writes.
@@ -189,16 +192,18 @@ Napi::Value memory_create(const Napi::CallbackInfo& info) {
   Memory* memory = shared->memory;
   const napi_status status = napi_create_external_arraybuffer(
       info.Env(), memory->data(), memory->bytes(), finalize_memory, shared.get(), &buffer);
+  // Whatever became of it, the finalizer may run, now or later; it does nothing for released
+  // memory.
+  SharedMemory* held = shared.release();
   if (status != napi_ok) {
-    shared->release();
+    held->release();
     return number(info, status == napi_no_external_buffers_allowed ? -ENOTSUP : -ENOMEM);
   }
-  shared.release();
-  Napi::Object created = Napi::Object::New(info.Env());
-  created.Set("number", memory_number);
-  created.Set("buffer", Napi::Value(info.Env(), buffer));
-  created.Set("registered", registered);
-  return created;
+  return Fields(info.Env())
+      .number("number", memory_number)
+      .set("buffer", buffer)
+      .boolean("registered", registered)
+      .object();
 }
 
 // (memory, buffer): detaches the buffer; the kernel's references live on.
@@ -220,40 +225,39 @@ Napi::Value memory_release(const Napi::CallbackInfo& info) {
 
 Napi::Value probe(const Napi::CallbackInfo& info) {
   const ProbeResult probed = probe_ring();
-  Napi::Object result = Napi::Object::New(info.Env());
-  result.Set("errno", -probed.error);
-  result.Set("missingOpcode", probed.missing_opcode);
-  result.Set("setupFlags", probed.setup_flags);
-  result.Set("bufferTable", probed.registered_buffers);
-  return result;
+  return Fields(info.Env())
+      .number("errno", -probed.error)
+      .number("missingOpcode", probed.missing_opcode)
+      .number("setupFlags", probed.setup_flags)
+      .boolean("bufferTable", probed.registered_buffers)
+      .object();
 }
 
-template <Napi::Value (*callback)(const Napi::CallbackInfo&)>
-void add(Napi::Object exports, const char* name, Environment* environment) {
-  exports.Set(name, Napi::Function::New<callback>(exports.Env(), name, environment));
-}
-
+// In an environment that is being stopped the exports stay as they are.
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   const std::shared_ptr<Environment> environment = Environment::create(env);
   if (environment == nullptr) {
-    Napi::Error::New(env, "uring-wal: the environment is shutting down")
-        .ThrowAsJavaScriptException();
+    (void)napi_throw_error(env, nullptr, "uring-wal: the environment is shutting down");
     return exports;
   }
   Environment* data = environment.get();
-  exports.Set("interfaceVersion", kInterfaceVersion);
-  exports.Set("pending", kPending);
-  add<ring_open>(exports, "ringOpen", data);
-  add<ring_close>(exports, "ringClose", data);
-  add<ring_stats>(exports, "ringStats", data);
-  add<ring_write>(exports, "ringWrite", data);
-  add<ring_read>(exports, "ringRead", data);
-  add<ring_sync>(exports, "ringSync", data);
-  add<ring_allocate>(exports, "ringAllocate", data);
-  add<ring_drop_cache>(exports, "ringDropCache", data);
-  add<memory_create>(exports, "memoryCreate", data);
-  add<memory_release>(exports, "memoryRelease", data);
-  add<probe>(exports, "probe", data);
+  const napi_property_descriptor functions[] = {
+      exported<ring_open>("ringOpen", data),
+      exported<ring_close>("ringClose", data),
+      exported<ring_stats>("ringStats", data),
+      exported<ring_write>("ringWrite", data),
+      exported<ring_read>("ringRead", data),
+      exported<ring_sync>("ringSync", data),
+      exported<ring_allocate>("ringAllocate", data),
+      exported<ring_drop_cache>("ringDropCache", data),
+      exported<memory_create>("memoryCreate", data),
+      exported<memory_release>("memoryRelease", data),
+      exported<probe>("probe", data),
+  };
+  if (napi_define_properties(env, exports, std::size(functions), functions) != napi_ok) {
+    return exports;
+  }
+  Fields(env, exports).number("interfaceVersion", kInterfaceVersion).number("pending", kPending);
   export_byte_functions(exports);
   return exports;
 }

@@ -1,10 +1,13 @@
 // What JavaScript sees of records, checksums and the system calls that node:fs lacks.
 #include "addon_bytes.h"
 
+#include <iterator>
+
 #include "arguments.h"
 #include "crc32.h"
 #include "records.h"
 #include "system.h"
+#include "values.h"
 
 namespace uring_wal {
 namespace {
@@ -25,8 +28,8 @@ Napi::Value seal(const Napi::CallbackInfo& info) {
   const ByteRange range = arguments.byte_range(0);
   if (!arguments.valid()) return info.Env().Undefined();
   if (!seal_records(range.bytes, range.start, range.end)) {
-    Napi::RangeError::New(info.Env(), "uring-wal: the bytes are no run of whole records")
-        .ThrowAsJavaScriptException();
+    (void)napi_throw_range_error(info.Env(), nullptr,
+                                 "uring-wal: the bytes are no run of whole records");
   }
   return info.Env().Undefined();
 }
@@ -59,23 +62,28 @@ Napi::Value alignment(const Napi::CallbackInfo& info) {
   DirectAlignment found;
   const int32_t error = direct_alignment(static_cast<int>(descriptor), &found);
   if (error != 0) return Napi::Number::New(info.Env(), -error);
-  Napi::Object result = Napi::Object::New(info.Env());
-  result.Set("known", found.known);
-  result.Set("memory", found.memory_bytes);
-  result.Set("offset", found.offset_bytes);
-  return result;
+  return Fields(info.Env())
+      .boolean("known", found.known)
+      .number("memory", found.memory_bytes)
+      .number("offset", found.offset_bytes)
+      .object();
 }
 
 }  // namespace
 
 void export_byte_functions(Napi::Object exports) {
-  Napi::Env env = exports.Env();
-  exports.Set("crc32Method", crc32_method());
-  exports.Set("crc32", Napi::Function::New<checksum>(env, "crc32"));
-  exports.Set("sealRecords", Napi::Function::New<seal>(env, "sealRecords"));
-  exports.Set("scanRecords", Napi::Function::New<scan>(env, "scanRecords"));
-  exports.Set("flock", Napi::Function::New<lock>(env, "flock"));
-  exports.Set("directAlignment", Napi::Function::New<alignment>(env, "directAlignment"));
+  napi_env env = exports.Env();
+  const napi_property_descriptor functions[] = {
+      exported<checksum>("crc32"),
+      exported<seal>("sealRecords"),
+      exported<scan>("scanRecords"),
+      exported<lock>("flock"),
+      exported<alignment>("directAlignment"),
+  };
+  if (napi_define_properties(env, exports, std::size(functions), functions) != napi_ok) return;
+  napi_value method = nullptr;
+  if (napi_create_string_utf8(env, crc32_method(), NAPI_AUTO_LENGTH, &method) != napi_ok) return;
+  Fields(env, exports).set("crc32Method", method);
 }
 
 }  // namespace uring_wal

@@ -50,10 +50,11 @@ constexpr int64_t kTearDownMs = 2000;
 
 class RingLoop {
  public:
-  // 0 and the ring, or a negated errno. `table` has kTableLength elements and lives as long as
-  // the ring; `on_completions` is called, without arguments, when it holds completions.
+  // 0 and the ring, or a negated errno. `table` is an Int32Array, its kTableLength elements at
+  // `rows`, and lives as long as the ring; `on_completions` is called, without arguments, when it
+  // holds completions.
   static int32_t open(const std::shared_ptr<Environment>& environment, uint32_t entries,
-                      Napi::Function on_completions, Napi::Int32Array table, RingLoop** ring);
+                      napi_value on_completions, napi_value table, int32_t* rows, RingLoop** ring);
 
   RingLoop(const RingLoop&) = delete;
   RingLoop& operator=(const RingLoop&) = delete;
@@ -83,7 +84,7 @@ class RingLoop {
 
   RingLoop(std::shared_ptr<Environment> environment, std::shared_ptr<Ring> ring);
   ~RingLoop() = default;
-  bool hold(Napi::Function on_completions, Napi::Int32Array table);
+  bool hold(napi_value on_completions, napi_value table);
   void let_go();
   int32_t start_handles();
   static void on_readable(uv_poll_t* handle, int status, int events);

@@ -12,11 +12,13 @@ RingLoop::RingLoop(std::shared_ptr<Environment> environment, std::shared_ptr<Rin
     : environment_(std::move(environment)), ring_(std::move(ring)), reaped_(kCompletionsMax) {}
 
 int32_t RingLoop::open(const std::shared_ptr<Environment>& environment, uint32_t entries,
-                       Napi::Function on_completions, Napi::Int32Array table, RingLoop** ring) {
+                       napi_value on_completions, napi_value table, int32_t* rows,
+                       RingLoop** ring) {
   std::shared_ptr<Ring> opened;
   const int32_t error = Ring::open({.entries = entries}, &opened);
   if (error != 0) return error;
   auto* loop = new RingLoop(environment, std::move(opened));
+  loop->table_ = rows;
   loop->number_ = environment->add_ring(loop);
   if (loop->number_ < 0) {
     delete loop;
@@ -37,9 +39,8 @@ int32_t RingLoop::open(const std::shared_ptr<Environment>& environment, uint32_t
   return started;
 }
 
-bool RingLoop::hold(Napi::Function on_completions, Napi::Int32Array table) {
+bool RingLoop::hold(napi_value on_completions, napi_value table) {
   napi_env env = environment_->env();
-  table_ = table.Data();
   napi_value name = nullptr;
   return napi_create_reference(env, on_completions, 1, &on_completions_) == napi_ok &&
          napi_create_reference(env, table, 1, &table_reference_) == napi_ok &&
