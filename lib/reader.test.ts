@@ -24,6 +24,7 @@ import type { WalRecord } from './wal-record.js';
 import { UringWalWriter } from './writer.js';
 
 const KIB = 1024;
+const MIB = 1024 * KIB;
 const NONE = Buffer.alloc(0);
 
 forEachDriver((driver) => {
@@ -217,6 +218,26 @@ forEachDriver((driver) => {
     expect(records).toEqual([]);
     expect(end).toMatchObject({ kind: 'corrupt', offset: 0, size });
     expect(end?.reason).toMatch(/too many candidates/);
+  });
+
+  test('so does one whose every candidate tells its own lengths apart far away', async () => {
+    const path = freshLog();
+    const bytes = Buffer.alloc(Math.floor(2.3 * MIB), 1);
+    // Each claims more than a window, and a key that ends in another: two reads, nothing checked.
+    for (let at = 1; at + 29 < bytes.length; at += 24) {
+      bytes.writeUInt32LE(1.5 * MIB + KIB, at);
+      bytes.writeUInt32LE(0x0057414c, at + 4);
+      bytes.writeUInt8(1, at + 16);
+      bytes.writeUInt32LE(1.5 * MIB, at + 17);
+    }
+    writeFileSync(path, bytes);
+    const faulty = new FaultyDriver(newDriver(driver));
+    const reader = await WalReader.open(path, { driver: faulty });
+    for await (const record of reader) expect.fail(`${String(record.sequence)} is no record`);
+    await reader.close();
+    expect(reader.end?.reason).toMatch(/too many candidates/);
+    // 256 MiB, the least that the search may read, a MiB at a time.
+    expect(faulty.count('read')).toBeLessThan(300);
   });
 
   test('a length field of 4 GiB costs no memory', async () => {

@@ -20,8 +20,8 @@ const SECTOR_BYTES = 512;
 /** So many zeros, where `len` and magic should stand, were never a record's beginning. */
 const UNWRITTEN_BYTES = record.AT_SEQUENCE;
 /**
- * How many bytes of candidate records the search for a later record may checksum: this much, or
- * this many times the rest of the file. A crafted log could otherwise make it quadratic.
+ * How many bytes of candidate records the search for a later record may read and checksum: this
+ * much, or this many times the rest of the file. A crafted log could otherwise make it quadratic.
  */
 const SEARCH_BYTES_MIN = 256 * 1024 * 1024;
 const SEARCH_TAIL_FACTOR = 8;
@@ -101,7 +101,7 @@ async function hasZeroSector(window: FileWindow, from: number, to: number): Prom
   return false;
 }
 
-/** Bytes that the search may still checksum. */
+/** Bytes that the search may still read and checksum. */
 interface Budget {
   bytes: number;
 }
@@ -202,7 +202,11 @@ async function isRecord(window: FileWindow, offset: number, budget: Budget): Pro
   const keyLength = viewOf(window).getUint32(index + record.AT_KEY_LENGTH, true);
   if (offset + length > size || record.RECORD_BYTES_MIN + keyLength > length) return false;
   if (!hasHeader(window, index)) return false;
-  if (length > WINDOW_BYTES && !(await lengthsAgree(window, offset))) return false;
+  if (length > WINDOW_BYTES) {
+    // To compare its lengths the window goes to its value and comes back.
+    budget.bytes -= 2 * WINDOW_BYTES;
+    if (budget.bytes < 0 || !(await lengthsAgree(window, offset))) return false;
+  }
   budget.bytes -= length;
   if (budget.bytes < 0) return false;
   const table = new Uint32Array(record.TABLE_HEADER + record.TABLE_STRIDE);
