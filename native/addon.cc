@@ -20,7 +20,7 @@ namespace uring_wal {
 namespace {
 
 // Raised with every change of this interface, so that a stale build is told from a fitting one.
-constexpr uint32_t kInterfaceVersion = 2;
+constexpr uint32_t kInterfaceVersion = 3;
 
 Environment& environment_of(const Napi::CallbackInfo& info) {
   return *static_cast<Environment*>(info.Data());
@@ -78,6 +78,7 @@ Napi::Value ring_stats(const Napi::CallbackInfo& info) {
       .number("inFlight", ring->ring()->in_flight())
       .number("waiting", static_cast<double>(ring->ring()->waiting()))
       .number("enterCalls", static_cast<double>(ring->ring()->enter_calls()))
+      .number("writesAtOnce", static_cast<double>(ring->writes_at_once()))
       .object();
 }
 

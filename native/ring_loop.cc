@@ -1,7 +1,8 @@
 // The way of an operation from its submission to JavaScript, see ring_loop.h.
 #include "ring_loop.h"
 
-#include <sched.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cassert>
@@ -9,37 +10,48 @@
 #include <utility>
 
 namespace uring_wal {
+namespace {
+
+bool makes_durable(const Request& request) {
+  if (request.opcode == IORING_OP_FSYNC) return true;
+  const bool writes = request.opcode == IORING_OP_WRITE || request.opcode == IORING_OP_WRITE_FIXED;
+  return writes && (request.flags & RWF_DSYNC) != 0;
+}
+
+}  // namespace
 
 int32_t RingLoop::submit(Request request, Memory* memory, bool quick) {
   if (state_ != State::kOpen) return -EBADF;
-  const int32_t number = take_operation(memory);
+  if (quick && may_write_at_once(request.length)) return write_at_once(request);
+  const int32_t number = take_operation(memory, makes_durable(request));
   if (number < 0) return -EAGAIN;
   request.token = static_cast<uint64_t>(number);
   ring_->push(request);
   const auto from = static_cast<uint32_t>(table_[0]);
   drive();
   int32_t result = kPending;
-  if (take_from_table(number, from, &result)) return result;
-  if (quick && worth_yielding(request.length)) {
-    const uint64_t start = uv_hrtime();
-    sched_yield();
-    drive();
-    const bool done = take_from_table(number, from, &result);
-    const bool paid = done && uv_hrtime() - start < kYieldNsMax;
-    yield_score_ = paid ? std::min(yield_score_ + 1, kYieldScoreMax)
-                        : std::max(yield_score_ - kYieldPenalty, 0);
-    if (done) return result;
-  }
-  table_[1] = number;
+  if (!take_from_table(number, from, &result)) table_[1] = number;
   return result;
 }
 
-bool RingLoop::worth_yielding(uint32_t bytes) {
-  if (bytes > kYieldBytesMax) return false;
-  return yield_score_ > 0 || ++yields_skipped_ % kYieldTryEvery == 0;
+bool RingLoop::may_write_at_once(uint32_t bytes) {
+  if (bytes > kAtOnceBytesMax || syncs_pending_ > 0) return false;
+  if (at_once_pause_ == 0) return true;
+  at_once_pause_--;
+  return false;
 }
 
-int32_t RingLoop::take_operation(Memory* memory) {
+int32_t RingLoop::write_at_once(const Request& request) {
+  const uint64_t start = uv_hrtime();
+  const ssize_t count = pwrite(request.descriptor, reinterpret_cast<const void*>(request.address),
+                               request.length, static_cast<off_t>(request.offset));
+  const int32_t result = count < 0 ? -errno : static_cast<int32_t>(count);
+  if (uv_hrtime() - start > kAtOnceNsMax) at_once_pause_ = kAtOncePause;
+  writes_at_once_++;
+  return result;
+}
+
+int32_t RingLoop::take_operation(Memory* memory, bool syncs) {
   uint32_t number;
   if (!free_operations_.empty()) {
     number = free_operations_.back();
@@ -49,7 +61,8 @@ int32_t RingLoop::take_operation(Memory* memory) {
     number = static_cast<uint32_t>(operations_.size());
     operations_.push_back({});
   }
-  operations_[number] = {memory, true};
+  operations_[number] = {memory, true, syncs};
+  if (syncs) syncs_pending_++;
   if (memory != nullptr) memory->reference();
   // The handle keeps the event loop alive exactly while an operation is under way.
   if (operations_pending_++ == 0) uv_ref(reinterpret_cast<uv_handle_t*>(&poll_));
@@ -60,6 +73,7 @@ void RingLoop::finish_operation(uint64_t number) {
   assert(number < operations_.size() && operations_[number].pending);
   const Operation operation = std::exchange(operations_[number], {});
   free_operations_.push_back(static_cast<uint32_t>(number));
+  if (operation.syncs) syncs_pending_--;
   if (--operations_pending_ == 0) uv_unref(reinterpret_cast<uv_handle_t*>(&poll_));
   if (operation.memory != nullptr) operation.memory->unreference();
 }

@@ -35,16 +35,14 @@ constexpr uint32_t kTableLength = kTableHeaderLength + 2 * kCompletionsMax;
 // after this time, this often; then what waits fails with that errno.
 constexpr uint64_t kRetryMs = 1;
 constexpr uint32_t kRetriesMax = 500;
-// A write through the page cache is done within microseconds, but not inline: ext4 leaves it to a
-// worker of the kernel, which mostly waits for this very processor. Giving way to it once is
-// cheaper than a trip through the event loop, unless others want the processor, too: then this
-// thread gets it back late. The score tells whether it pays.
-constexpr uint64_t kYieldNsMax = 100'000;
-constexpr uint32_t kYieldBytesMax = 256 * 1024;
-constexpr int32_t kYieldScoreMax = 16;
-constexpr int32_t kYieldPenalty = 4;
-// With no score left, every so many writes are tried.
-constexpr uint32_t kYieldTryEvery = 64;
+// A small write into the page cache takes about a microsecond, but a ring does not do it inline
+// everywhere: ext4 refuses to write without waiting, so the kernel hands every one to a worker, and
+// the result comes a trip through the event loop later. So small ones are made by pwrite(2), as
+// long as that is quick: not while a sync is under way (it holds what the write needs), and where
+// one took longer than this, the next so many go through the ring.
+constexpr uint32_t kAtOnceBytesMax = 256 * 1024;
+constexpr uint64_t kAtOnceNsMax = 1'000'000;
+constexpr uint32_t kAtOncePause = 256;
 // How long the end of an environment waits for what is in flight before it leaks it.
 constexpr int64_t kTearDownMs = 2000;
 
@@ -63,11 +61,13 @@ class RingLoop {
   const std::shared_ptr<Ring>& ring() const { return ring_; }
   uint32_t operations() const { return operations_pending_; }
   bool closing() const { return state_ != State::kOpen; }
+  // Writes that went past the ring.
+  uint64_t writes_at_once() const { return writes_at_once_; }
 
   // Starts an operation. Its result when it is known already, or kPending. `memory` may be null;
   // otherwise it is referenced until the completion. Other completions found on the way are put
   // into the table, which JavaScript must look at after every call.
-  // `quick`: it may well complete within microseconds.
+  // `quick`: a write into the page cache, which may be made at once, past the ring.
   int32_t submit(Request request, Memory* memory, bool quick = false);
   // Gives the ring up once nothing is under way.
   void close();
@@ -80,6 +80,7 @@ class RingLoop {
   struct Operation {
     Memory* memory = nullptr;
     bool pending = false;
+    bool syncs = false;
   };
 
   RingLoop(std::shared_ptr<Environment> environment, std::shared_ptr<Ring> ring);
@@ -91,12 +92,13 @@ class RingLoop {
   static void on_retry(uv_timer_t* handle);
   static void on_closed(uv_handle_t* handle);
 
-  int32_t take_operation(Memory* memory);
+  int32_t take_operation(Memory* memory, bool syncs);
   void finish_operation(uint64_t number);
   void drive();
   uint32_t reap_into_table();
   void append_to_table(uint64_t number, int32_t result);
-  bool worth_yielding(uint32_t bytes);
+  bool may_write_at_once(uint32_t bytes);
+  int32_t write_at_once(const Request& request);
   bool take_from_table(int32_t number, uint32_t from, int32_t* result);
   void fail_waiting(int32_t error);
   void plan_retry(int32_t error);
@@ -123,8 +125,9 @@ class RingLoop {
   // Operations the kernel never took, not yet in the table.
   std::deque<Completion> failed_;
 
-  int32_t yield_score_ = kYieldScoreMax / 2;
-  uint32_t yields_skipped_ = 0;
+  uint32_t syncs_pending_ = 0;
+  uint32_t at_once_pause_ = 0;
+  uint64_t writes_at_once_ = 0;
 
   std::vector<Operation> operations_;
   std::vector<uint32_t> free_operations_;

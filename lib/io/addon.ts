@@ -36,6 +36,8 @@ export interface RingStats {
   readonly waiting: number;
   /** io_uring_enter(2) calls since the ring was opened. */
   readonly enterCalls: number;
+  /** Small writes into the page cache that were made at once, by pwrite(2), past the ring. */
+  readonly writesAtOnce: number;
 }
 
 /** Memory just mapped. */
@@ -78,7 +80,7 @@ export interface Addon {
   ringClose(ring: number): void;
   ringStats(ring: number): RingStats;
   /**
-   * `flags`: RWF_ flags of pwritev2(2). `quick`: worth a wait of microseconds for the result.
+   * `flags`: RWF_ flags of pwritev2(2). `quick`: a write into the page cache, which may be made at once.
    */
   ringWrite(
     ring: number,
@@ -120,7 +122,7 @@ export interface Addon {
 }
 
 /** The interface above; raised together with kInterfaceVersion of native/addon.cc. */
-const INTERFACE_VERSION = 2;
+const INTERFACE_VERSION = 3;
 
 interface Outcome {
   readonly addon: Addon | undefined;
