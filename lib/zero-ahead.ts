@@ -9,8 +9,12 @@ import { writeFully, writeJob } from './write-fully.js';
 
 /** How much one write of zeros carries, in bytes. */
 const ZERO_WRITE_BYTES = 256 * 1024;
-/** Logs that have not grown this much since they were opened (or by what is zeroed at a time) get none. */
+/**
+ * Logs that have neither grown this much since they were opened (or by what is zeroed at a time) nor
+ * been synced so often get none: they may be done already.
+ */
 const GROWTH_MIN = 64 * 1024;
+const SYNCS_MIN = 32;
 /** Where a sync carries more than this on average, in bytes, a journal commit costs nothing by it. */
 const BYTES_PER_SYNC_MAX = 4 * 1024 * 1024;
 /** Each range is twice as long as the one before, up to so many times what was asked for. */
@@ -124,8 +128,8 @@ export class ZeroAhead {
       return;
     if (end + this.#amount / 2 <= this.#written || end < this.#retryAt) return;
     const grown = end - this.#origin;
-    if (grown < Math.min(GROWTH_MIN, this.#bytesAhead) || grown > this.#syncs * BYTES_PER_SYNC_MAX)
-      return;
+    const isTiny = grown < Math.min(GROWTH_MIN, this.#bytesAhead) && this.#syncs < SYNCS_MIN;
+    if (isTiny || grown > this.#syncs * BYTES_PER_SYNC_MAX) return;
     const from = Math.ceil(Math.max(end, this.#written) / BLOCK_BYTES) * BLOCK_BYTES;
     this.#flying = from;
     void this.#zero(from, from + Math.ceil(this.#amount / BLOCK_BYTES) * BLOCK_BYTES);

@@ -42,7 +42,7 @@ constexpr uint32_t kRetriesMax = 500;
 // one took longer than this, the next so many go through the ring.
 constexpr uint32_t kAtOnceBytesMax = 256 * 1024;
 constexpr uint64_t kAtOnceNsMax = 1'000'000;
-constexpr uint32_t kAtOncePause = 256;
+constexpr uint32_t kAtOncePause = 16;
 // How long the end of an environment waits for what is in flight before it leaks it.
 constexpr int64_t kTearDownMs = 2000;
 
