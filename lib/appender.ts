@@ -146,10 +146,11 @@ export class Appender {
       this.checkPoison();
       const start = (): void => {
         let fail: (() => void) | undefined;
-        const onError = (error: unknown): void => {
+        const onError = (error: unknown, goOn: () => void): void => {
           fail = () => {
             reject(error instanceof Error ? error : new Error(String(error)));
           };
+          goOn();
         };
         void this.#startRotation(swap, onError).then(() => {
           (fail ?? resolve)();
@@ -312,8 +313,8 @@ export class Appender {
       if (!this.#fileTakes(length)) {
         const { rotation } = this.#options;
         if (rotation !== undefined) {
-          void this.#startRotation(rotation.rotate, (error) => {
-            this.#rejectLine(error);
+          void this.#startRotation(rotation.rotate, (error, goOn) => {
+            this.#onRotationFailed(error, goOn);
           });
         }
         break;
@@ -334,15 +335,36 @@ export class Appender {
     }
   }
 
-  /** Settles, never rejects, when the exchange is over and others may go on. */
-  #startRotation(swap: Swap, onError: (error: unknown) => void): Promise<void> {
-    this.#rotating = this.#swap(swap)
-      .catch(onError)
-      .then(() => {
+  /**
+   * Settles, never rejects, when the exchange is over and others may go on. `onError` says when
+   * that is after a failed one.
+   */
+  #startRotation(swap: Swap, onError: (error: unknown, goOn: () => void) => void): Promise<void> {
+    this.#rotating = new Promise((resolve) => {
+      const goOn = (): void => {
         this.#rotating = undefined;
         this.#admitWaiting();
+        resolve();
+      };
+      this.#swap(swap).then(goOn, (error: unknown) => {
+        this.#pipeline.resume();
+        onError(error, goOn);
       });
+    });
     return this.#rotating;
+  }
+
+  /**
+   * The file that was needed could not be had: whoever waits is rejected. Callers that run before
+   * these rejections are delivered still append in ignorance of them, so their appends reject as
+   * well. The reaction runs after those callers and before the first handler of a rejection.
+   */
+  #onRotationFailed(error: unknown, goOn: () => void): void {
+    void Promise.resolve().then(() => {
+      this.#rejectLine(error);
+      goOn();
+    });
+    this.#rejectLine(error);
   }
 
   async #swap(swap: Swap): Promise<void> {

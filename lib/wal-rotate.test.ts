@@ -9,7 +9,7 @@ import { forEachDriver, newDriver } from './test-tools/drivers.js';
 import { FaultyDriver, fail, performAndFail } from './test-tools/faulty-driver.js';
 import { expectNothingHeld, freshDirectory } from './test-tools/logs.js';
 import { rejectionOf } from './test-tools/outcomes.js';
-import { expectRejection } from './test-tools/rejections.js';
+import { expectRejection, expectWalError } from './test-tools/rejections.js';
 import { directoryLines, put, putLines, puts, readLines, readSegments } from './test-tools/wals.js';
 import type { WalOptions } from './wal-options.js';
 import { Wal } from './wal.js';
@@ -101,6 +101,47 @@ forEachDriver((name) => {
       await wal.close();
       await open(directory, options);
       expect(warnings.length).toBe(segments - 1);
+    });
+
+    test.each([0, 1, 2, 3, 4, 5, 6, 8])(
+      'a rotation that fails rejects what is appended before it is told: %i steps later',
+      async (steps) => {
+        const wal = await open(freshDirectory(), { maxWalFilesHard: 1 });
+        await wal.append(put(1, 3000));
+        let isTold = false;
+        const refused = wal.append(put(2, 3000)).catch((error: unknown) => {
+          isTold = true;
+          return error;
+        });
+        for (let step = 0; step < steps; step++) await null;
+        const wasTold = isTold;
+        const small = wal.append(put(3, 10)).then(
+          () => 'acknowledged',
+          () => 'rejected',
+        );
+        expectWalError(await refused, 'ERR_WAL_FULL');
+        expect(await small).toBe(wasTold ? 'acknowledged' : 'rejected');
+        // Whoever knows of it goes on.
+        await wal.append(put(4, 10));
+      },
+    );
+
+    test('after an exchange that was refused, zeros ahead go on', async (context) => {
+      const driver = faulty();
+      const wal = await open(freshDirectory(), {
+        driver,
+        maxFileSize: 16 * 1024 * KIB,
+        directIo: true,
+      });
+      const { driver: used } = wal;
+      if (!used.directIo) context.skip(used.directIoRefused ?? 'no O_DIRECT');
+      expect(await rejectionOf(wal.truncateAfter(999n))).toBeInstanceOf(RangeError);
+      for (let number = 1; number <= 300; number++) await wal.append(put(number));
+      // The first segment's file is made without zeros: what comes later is ahead of the log.
+      const ahead = driver.operations.filter(
+        ({ kind, path }) => kind === 'allocate' && path.endsWith('wal_00000001.log'),
+      );
+      expect(ahead.length).toBeGreaterThan(0);
     });
 
     test('maxWalFilesHard refuses, and goes on after a checkpoint', async () => {
