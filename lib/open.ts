@@ -49,7 +49,7 @@ async function openSteps(
   options: ResolvedOptions,
   undo: (() => Promise<void>)[],
 ): Promise<OpenLog> {
-  const lock = await driver.lock(path);
+  const lock = await driver.lock(path, options.mode);
   undo.push(() => lock.release());
   const file = await driver.open(path, {
     access: 'write',

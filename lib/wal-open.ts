@@ -42,7 +42,7 @@ export async function openWal(path: string, options: WalOptions): Promise<Opened
     // One with something in it was entered in its parent before that came to be.
     const isEmpty = (await driver.list(directory)).length === 0;
     if (isEmpty) await driver.syncDirectory(dirname(directory));
-    const lock = await driver.lock(join(directory, 'wal'));
+    const lock = await driver.lock(join(directory, 'wal'), resolved.file.mode);
     undo.push(() => lock.release());
     const recovered = await recoverDirectory(driver, directory, resolved);
     const { file } = recovered;

@@ -550,10 +550,12 @@ forEachDriver((driver) => {
     await writer.close();
   });
 
-  test('mode is the mode of a log that open creates', async () => {
+  test('mode is the mode of a log that open creates, and of its lock', async () => {
     const paths = [freshLog(), freshLog()] as const;
     await (await UringWalWriter.open(paths[0], { driver })).close();
-    await (await UringWalWriter.open(paths[1], { driver, mode: 0o640 })).close();
+    const shared = await UringWalWriter.open(paths[1], { driver, mode: 0o640 });
+    expect(statSync(`${paths[1]}.lock`).mode & 0o777).toBe(0o640);
+    await shared.close();
     expect(paths.map((path) => statSync(path).mode & 0o777)).toEqual([0o600, 0o640]);
   });
 });

@@ -1,12 +1,13 @@
 // npm run test:native: the native code under AddressSanitizer and UndefinedBehaviorSanitizer. First
 // its unit tests, which need no Node.js, then the driver's tests with an addon built that way. The
-// last line counts the tests.
+// last line counts the tests. `--terminations N` terminates N workers at work instead of a few.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { includeDirectories } from './headers.mjs';
 
 const native = dirname(fileURLToPath(import.meta.url));
@@ -28,7 +29,12 @@ const PROGRAMS = {
 };
 
 /** Tests of the built TypeScript that work the addon. */
-const DRIVER_TESTS = ['addon', 'uring', 'uring-kernel', 'uring-life', 'uring-limits', 'uring-ring'];
+const DRIVER_TESTS = [
+  ...['addon', 'uring', 'uring-kernel', 'uring-life', 'uring-limits', 'uring-ring'].map(
+    (name) => `dist/lib/io/${name}.test.js`,
+  ),
+  'dist/lib/terminate.test.js',
+];
 
 /** A library of the compiler, to be loaded before node, which was built without. */
 function sanitizerLibrary(name) {
@@ -36,6 +42,16 @@ function sanitizerLibrary(name) {
   const path = found.stdout?.trim() ?? '';
   return existsSync(path) ? path : undefined;
 }
+
+/** How many workers to terminate, checked; undefined: as many as the test does by itself. */
+function readTerminations() {
+  const { values } = parseArgs({ options: { terminations: { type: 'string' } } });
+  const { terminations } = values;
+  if (terminations === undefined || /^[1-9]\d{0,5}$/.test(terminations)) return terminations;
+  throw new RangeError(`--terminations must be 1 … 999999, is '${terminations}'`);
+}
+
+const terminations = readTerminations();
 
 function compile(args) {
   const { status, error } = spawnSync(compiler, [...FLAGS, ...args], { stdio: 'inherit' });
@@ -88,6 +104,7 @@ function sanitizedEnvironment(libraries, tallyFile) {
     ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1:disable_coredump=1',
     UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
     TALLY_FILE: tallyFile,
+    ...(terminations === undefined ? {} : { URING_WAL_TERMINATIONS: terminations }),
   };
 }
 
@@ -101,9 +118,8 @@ function runDriverTests(tally) {
   const scratch = mkdtempSync(join(tmpdir(), 'uring-wal-native-'));
   try {
     const file = join(scratch, 'tally.json');
-    const tests = DRIVER_TESTS.map((name) => `dist/lib/io/${name}.test.js`);
     const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
-    const { status } = spawnSync(process.execPath, [vitest, 'run', ...tests], {
+    const { status } = spawnSync(process.execPath, [vitest, 'run', ...DRIVER_TESTS], {
       cwd: root,
       stdio: 'inherit',
       env: sanitizedEnvironment(libraries, file),

@@ -30,6 +30,11 @@ export interface LockSystem {
   readonly link: (from: string, to: string) => void;
   /** How long to wait before refusing, by the holder's life, in milliseconds. */
   readonly patienceMs: Readonly<Record<Life, number>>;
+  /**
+   * Permission bits of lock files. Who may open one may flock it, and so keep a stale lock from being
+   * taken over; who may not cannot tell whether its holder lives, and is refused.
+   */
+  readonly mode: number;
 }
 
 /** A written and synced lock record, ready to be linked. */
@@ -127,14 +132,14 @@ function createExclusively(target: string, prepared: PreparedLock, system: LockS
     if (code === 'EEXIST') return false;
     if (code === undefined || !NO_LINKS.has(code)) throw error;
   }
-  return createWithoutLinks(target, prepared.holder);
+  return createWithoutLinks(target, prepared.holder, system.mode);
 }
 
 /** Its content comes after its name, and flock stays with another inode: good enough for FAT. */
-function createWithoutLinks(target: string, holder: LockHolder): boolean {
+function createWithoutLinks(target: string, holder: LockHolder, mode: number): boolean {
   let fd: number;
   try {
-    fd = fs.openSync(target, 'wx', 0o644);
+    fd = fs.openSync(target, 'wx', mode);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;

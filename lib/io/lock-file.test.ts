@@ -14,6 +14,7 @@ import {
   startProcess,
   startThread,
 } from './test-lock-holder.js';
+import { goneHolder } from './test-lock-files.js';
 import { removeDirectory, temporaryDirectory } from './test-world.js';
 
 const ROUNDS = 100;
@@ -209,11 +210,34 @@ describe('this thread', () => {
     expect(fs.readFileSync(`${path}.lock`, 'utf8')).toBe(other);
   });
 
-  test('the record is whole, and others may read it', async () => {
+  test('the record is whole', async () => {
     const lock = await acquireLock(path, IMPATIENT);
     const holder = parseHolder(fs.readFileSync(`${path}.lock`, 'utf8'));
     expect(holder).toMatchObject({ pid: process.pid, flock: nativeFlock() !== undefined });
     expect(fs.statSync(`${path}.lock`).nlink).toBe(1);
+    await lock.release();
+  });
+
+  test.each([
+    ['private', undefined, 0o600],
+    ['as asked for', 0o640, 0o640],
+  ])('its mode is %s', async (_name, mode, expected) => {
+    const lock = await acquireLock(path, mode === undefined ? {} : { mode });
+    expect(fs.statSync(`${path}.lock`).mode & 0o777).toBe(expected);
+    await lock.release();
+    const link = (): never => {
+      throw Object.assign(new Error('no links'), { code: 'EPERM' });
+    };
+    const other = await acquireLock(path, mode === undefined ? { link } : { link, mode });
+    expect(fs.statSync(`${path}.lock`).mode & 0o777).toBe(expected);
+    await other.release();
+  });
+
+  test('a holder that died before it had the lock leaves no litter either', async () => {
+    const record = JSON.stringify(goneHolder());
+    fs.writeFileSync(`${path}.lock.${describeSelf(false).nonce}.new`, record);
+    const lock = await acquireLock(path, IMPATIENT);
+    expect(fs.readdirSync(directory)).toEqual(['log.lock']);
     await lock.release();
   });
 

@@ -46,6 +46,7 @@ export async function acquireLock(
     tryFlock: nativeFlock(),
     link: fs.linkSync,
     patienceMs: PATIENCE_MS,
+    mode: 0o600,
     ...replaced,
   };
   const log = await canonicalPath(path);
@@ -71,8 +72,8 @@ async function lockFile(log: string, system: LockSystem): Promise<IoLock> {
   const lockPath = `${log}.lock`;
   const { prepared, fd } = await prepare(lockPath, system);
   try {
-    const tookOver = await placeWithPatience(log, lockPath, prepared, system);
-    if (tookOver) tidy(lockPath, prepared);
+    await placeWithPatience(log, lockPath, prepared, system);
+    tidy(lockPath, prepared);
     await removeFile(prepared.path);
   } catch (error) {
     fs.closeSync(fd);
@@ -104,16 +105,13 @@ async function prepare(
 ): Promise<{ prepared: PreparedLock; fd: number }> {
   const draft = describeSelf(false);
   const path = `${lockPath}.${draft.nonce}.new`;
-  const fd = await call<number>('open', path, (done) => {
-    fs.open(path, fs.constants.O_WRONLY | CREATE_FLAGS, 0o644, done);
-  });
+  const fd = createRecord(path, system.mode);
   try {
     const holder = { ...draft, flock: takeFlock(fd, system) };
     const bytes = Buffer.from(JSON.stringify(holder));
-    const written = await call<number>('write', path, (done) => {
-      fs.write(fd, bytes, 0, bytes.length, 0, done);
-    });
-    if (written !== bytes.length) throw toIoError({ code: 'ENOSPC' }, 'write', path);
+    if (fs.writeSync(fd, bytes, 0, bytes.length, 0) !== bytes.length) {
+      throw toIoError({ code: 'ENOSPC' }, 'write', path);
+    }
     await call<void>('fsync', path, (done) => {
       fs.fsync(fd, done);
     });
@@ -121,7 +119,19 @@ async function prepare(
   } catch (error) {
     fs.closeSync(fd);
     fs.rmSync(path, { force: true });
-    throw error;
+    throw toIoError(error, 'write', path);
+  }
+}
+
+/**
+ * Without a trip through the thread pool, during which a worker may be terminated: a record without
+ * content tells nobody whose it was, and so stays for ever.
+ */
+function createRecord(path: string, mode: number): number {
+  try {
+    return fs.openSync(path, fs.constants.O_WRONLY | CREATE_FLAGS, mode);
+  } catch (error) {
+    throw toIoError(error, 'open', path);
   }
 }
 
@@ -133,18 +143,16 @@ function takeFlock(fd: number, system: LockSystem): boolean {
   }
 }
 
-/** Whether a stale lock was taken over on the way. */
 async function placeWithPatience(
   log: string,
   lockPath: string,
   prepared: PreparedLock,
   system: LockSystem,
-): Promise<boolean> {
+): Promise<void> {
   const start = clock.now();
-  const contested = fs.existsSync(lockPath);
   for (let attempt = 0; attempt < PLACEMENTS_MAX; attempt += 1) {
     const placement = placeLock(lockPath, prepared, system);
-    if (placement.kind === 'placed') return contested;
+    if (placement.kind === 'placed') return;
     if (placement.kind === 'refused') {
       const waited = clock.now() - start;
       if (waited >= system.patienceMs[placement.refusal.life])

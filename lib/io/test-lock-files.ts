@@ -8,7 +8,12 @@ import { describeSelf, type LockHolder } from './lock-holder.js';
 const patienceMs = { alive: 0, dying: 0, gone: 0, unknown: 0 };
 
 /** Without flock. */
-export const PLAIN: LockSystem = { tryFlock: undefined, link: fs.linkSync, patienceMs };
+export const PLAIN: LockSystem = {
+  tryFlock: undefined,
+  link: fs.linkSync,
+  patienceMs,
+  mode: 0o600,
+};
 
 /** A holder that is gone: this pid, but of a process that started long ago. */
 export function goneHolder(facts: Partial<LockHolder> = {}): LockHolder {

@@ -251,19 +251,6 @@ const scenarios: Record<string, (world: World) => Promise<void> | void> = {
       tell({ [scenario]: await worker.terminate() });
     }
   },
-  'workers terminated at any moment': async (world) => {
-    const rounds = Number(process.env['URING_WAL_TERMINATIONS'] ?? 20);
-    for (let round = 0; round < rounds; round++) {
-      const worker = startWorker(world, 'worker: loop');
-      const exit = exitOf(worker);
-      // From before its start to well within its work: each round a little later.
-      const waitMs = (round % 20) * 4;
-      await new Promise((resolve) => setTimeout(resolve, waitMs));
-      await worker.terminate();
-      await exit;
-    }
-    tell({ rounds });
-  },
   'workers end by themselves': async (world) => {
     for (const scenario of ['worker: idle', 'worker: exit', 'worker: throw']) {
       tell({ [scenario]: await exitOf(startWorker(world, scenario)) });

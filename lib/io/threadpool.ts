@@ -21,7 +21,7 @@ export function createThreadpoolDriver(options: ThreadpoolOptions = {}): IoDrive
     name: 'threadpool',
     fallbackReason: options.fallbackReason,
     open: openFile,
-    lock: (path: string): Promise<IoLock> => acquireLock(path),
+    lock: (path: string, mode = 0o600): Promise<IoLock> => acquireLock(path, { mode }),
     list: files.listDirectory,
     makeDirectory: files.makeDirectory,
     remove: files.removeFile,

@@ -37,7 +37,7 @@ export function createUringDriver(options: UringOptions = {}): UringDriver {
     name: 'uring',
     fallbackReason: undefined,
     open: (path, opening) => openFile(ring, path, opening),
-    lock: (path) => acquireLock(path),
+    lock: (path, mode = 0o600) => acquireLock(path, { mode }),
     list: files.listDirectory,
     makeDirectory: files.makeDirectory,
     remove: files.removeFile,

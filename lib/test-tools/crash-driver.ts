@@ -64,8 +64,8 @@ export class CrashDriver implements IoDriver {
     return new CrashFile(this, file);
   }
 
-  async lock(path: string): Promise<IoLock> {
-    const lock = await this.look('lock', path, () => this.#inner.lock(path));
+  async lock(path: string, mode?: number): Promise<IoLock> {
+    const lock = await this.look('lock', path, () => this.#inner.lock(path, mode));
     this.#held.push(() => lock.release());
     return { release: () => this.look('unlock', path, () => lock.release()) };
   }

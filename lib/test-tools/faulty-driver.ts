@@ -203,8 +203,8 @@ export class FaultyDriver implements IoDriver {
     );
   }
 
-  async lock(path: string): Promise<IoLock> {
-    const perform = (): Promise<IoLock> => this.#inner.lock(path);
+  async lock(path: string, mode?: number): Promise<IoLock> {
+    const perform = (): Promise<IoLock> => this.#inner.lock(path, mode);
     const lock = await this.run<IoLock>(operationOf('lock', path, perform));
     return {
       release: () => this.run(operationOf('release', path, () => lock.release())),
