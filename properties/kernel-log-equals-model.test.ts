@@ -30,7 +30,8 @@ for (const driver of KERNEL_DRIVERS) {
     runs: 150,
     reach: [
       ...['written', 'durable', 'direct', 'buffered', 'preallocated', 'reopened'],
-      ...['flush with open appends', 'close with open appends', 'refused: ERR_WAL_QUEUE_FULL'],
+      ...['flush with open appends', 'flush with waiting appends'],
+      ...['close with open appends', 'refused: ERR_WAL_QUEUE_FULL'],
       ...['refused: ERR_WAL_CLOSED', 'refused: ABORT_ERR'],
     ],
     skip: () => refusal(driver),

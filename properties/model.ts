@@ -63,9 +63,17 @@ export class Model {
     return offset;
   }
 
-  /** A flush resolved that was called when `count` entries had been submitted. */
+  /**
+   * A flush resolved that was called when `count` entries had been submitted: all of them have
+   * settled, those that waited for room included.
+   */
   flushed(count: number): void {
     for (const entry of this.entries.slice(0, count)) {
+      if (entry.state === 'pending') {
+        throw new Error(
+          `a flush resolved before an append that it follows: ${entry.record.sequence}`,
+        );
+      }
       if (entry.state === 'written') entry.state = 'durable';
     }
   }

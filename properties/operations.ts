@@ -163,6 +163,7 @@ export class Callers {
   #flush(): void {
     const count = this.#model.entries.length;
     if (this.#open.size > 0) this.#mark('flush with open appends');
+    if (this.#writer.stats().waiting > 0) this.#mark('flush with waiting appends');
     this.#track(
       this.#writer.flush().then(
         () => this.#model.flushed(count),

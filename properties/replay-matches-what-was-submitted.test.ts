@@ -72,7 +72,8 @@ property({
   runs: 1200,
   reach: [
     ...['written', 'durable', 'rejected', 'closed', 'killed', 'power lost', 'crash inside open'],
-    ...['flush with open appends', 'close with open appends', 'no faults', 'lost what it may'],
+    ...['flush with open appends', 'flush with waiting appends'],
+    ...['close with open appends', 'no faults', 'lost what it may'],
     ...['short-write', 'zero-write', 'write-eio', 'enospc', 'edquot', 'efbig', 'write-eintr'],
     ...['write-eagain', 'sync-error', 'read-error', 'short-read', 'truncate-error', 'open-error'],
     ...['slow-completion', 'reordered', 'directory-error'],

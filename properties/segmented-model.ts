@@ -54,8 +54,12 @@ export class SegmentedModel {
     }
   }
 
+  /** A flush resolved that was called after `count` entries: all of them have settled. */
   flushed(count: number): void {
     for (const entry of this.entries.slice(0, count)) {
+      if (entry.state === 'pending') {
+        throw new Error(`a flush resolved before an append that it follows: ${entry.key}`);
+      }
       if (entry.state === 'written') entry.state = 'durable';
     }
   }
