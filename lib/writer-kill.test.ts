@@ -18,6 +18,8 @@ import { entryOf } from './test-tools/records.js';
 const APPENDERS = 64;
 /** Kills of each log, one after the other; 7 modes of 2 drivers make 56 of them. */
 const ROUNDS = 4;
+/** One kill of each log comes so long after its opening has begun, most of them much earlier. */
+const OPENING_MS = 12;
 const KIB = 1024;
 
 const MODES: readonly UringWalOptions[] = [
@@ -31,15 +33,21 @@ const MODES: readonly UringWalOptions[] = [
 ];
 
 forEachDriver((driver) => {
+  const kills = { opening: 0, open: 0 };
+
   test.for(MODES.map((mode) => [JSON.stringify(mode), mode] as const))('%s', async ([, mode]) => {
     const path = freshLog();
     const options = { ...mode, driver };
     let kept = 0;
+    const opening = Math.floor(Math.random() * ROUNDS);
     for (let round = 0; round < ROUNDS; round++) {
       const plan = { path, options, appenders: APPENDERS, first: kept + 1 };
       // Chance chooses the moment; whatever it is, the same must hold.
-      const told = await runAndKill(plan, pickAcknowledgements());
-      // Killed before it came to open the log, it may have left none.
+      const { stage, told } = await (round === opening
+        ? runAndKill({ ...plan, killAfterMs: OPENING_MS * Math.random() ** 2 }, 0)
+        : runAndKill(plan, Math.floor(Math.random() * 600)));
+      kills[stage]++;
+      // Killed while it opened the log, it may have left none.
       const left = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
       checkAcknowledged(left, told, kept);
 
@@ -61,12 +69,14 @@ forEachDriver((driver) => {
     }
     expectNothingHeld(path, ['test.wal']);
   });
-});
 
-/** One time in five, the kill comes while the process starts, recovers or begins. */
-function pickAcknowledgements(): number {
-  return Math.random() < 0.2 ? Math.floor(Math.random() * 2) : Math.floor(Math.random() * 600);
-}
+  test('the kills came while the log was opened, and while it was written', () => {
+    console.log(`${driver}: kills: ${JSON.stringify(kills)}`);
+    expect(kills.opening + kills.open).toBe(MODES.length * ROUNDS);
+    expect(kills.opening).toBeGreaterThanOrEqual(1);
+    expect(kills.open).toBeGreaterThanOrEqual(MODES.length * (ROUNDS - 2));
+  });
+});
 
 /** What was acknowledged stands where it was said to stand, in order, without gaps. */
 function checkAcknowledged(bytes: Buffer, told: readonly Acknowledgement[], before: number): void {

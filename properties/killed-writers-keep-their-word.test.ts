@@ -53,7 +53,7 @@ for (const driver of KERNEL_DRIVERS) {
         for (const [index, round] of cases.entries()) {
           if (index > 0) mark('killed again');
           const plan = { path, options: { ...round.options, driver }, first: next };
-          const told = await runAndKill(
+          const { told } = await runAndKill(
             { ...plan, appenders: round.appenders },
             round.acknowledgements,
           );

@@ -3,13 +3,13 @@
 
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { DEMO_PATH, finished, inFolder, linesOf, start } from '../fixtures/command.js';
 import type { Finished } from '../fixtures/command.js';
-import { independentLog } from '../fixtures/independent.js';
+import { independentLog, independentRead } from '../fixtures/independent.js';
 import type { PlainRecord } from '../fixtures/independent.js';
 import { AckLedger, AckParser } from './demo-acks.js';
 import { dissect } from './demo-anatomy.js';
@@ -228,15 +228,17 @@ describe('the demo', () => {
   it('fails with exit 1 when somebody takes acknowledged records away, and keeps the log', async () => {
     await inFolder(async (folder) => {
       const child = start(DEMO_PATH, [], { environment: { TMPDIR: folder } });
-      const end = finished(child);
+      const ended = finished(child);
       let seen = '';
       while (!seen.includes('kill 1')) seen += String((await once(child.stdout, 'data'))[0]);
       const log = join(folder, readdirSync(folder)[0] ?? '', 'demo.wal');
-      // Beyond its old size the log grows only when the next child appends: recovery is over then.
-      const oldBytes = statSync(log).size;
-      while (existsSync(log) && statSync(log).size <= oldBytes) await setTimeout(5);
+      // A whole record behind those is the next child's: its recovery is over then.
+      const { end: oldEnd } = independentRead(readFileSync(log));
+      const hasGrown = (): boolean =>
+        independentRead(readFileSync(log).subarray(oldEnd)).records.length > 0;
+      while (!hasGrown()) await setTimeout(5);
       truncateSync(log, 0);
-      const { code, stdout } = await end;
+      const { code, stdout } = await ended;
       expect(code).toBe(1);
       expect(stdout).toContain('FAILED: ');
       expect(stdout).toContain(`The log is kept: ${log}`);

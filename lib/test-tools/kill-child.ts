@@ -22,5 +22,18 @@ async function appender(writer: UringWalWriter): Promise<void> {
   }
 }
 
+/** Kills this very process, so that the moment does not depend on how busy the machine is. */
+function killWithin(ms: number): void {
+  const start = performance.now();
+  const look = (): void => {
+    if (performance.now() - start >= ms) process.kill(process.pid, 'SIGKILL');
+    setImmediate(look);
+  };
+  setImmediate(look);
+}
+
+writeSync(STDOUT, 'opening\n');
+if (plan.killAfterMs !== undefined) killWithin(plan.killAfterMs);
 const writer = await UringWalWriter.open(plan.path, plan.options);
+writeSync(STDOUT, 'opened\n');
 await Promise.all(Array.from({ length: plan.appenders }, () => appender(writer)));

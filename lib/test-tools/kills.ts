@@ -16,6 +16,8 @@ export interface KillPlan {
   readonly appenders: number;
   /** Sequence of the first record; the others count on, in the order of the appends. */
   readonly first: number;
+  /** Killed so long after it begins to open the log, whatever it is at by then. */
+  readonly killAfterMs?: number;
 }
 
 /** What the process was told: where a record stands. */
@@ -23,6 +25,12 @@ export interface Acknowledgement {
   readonly sequence: bigint;
   readonly offset: number;
   readonly length: number;
+}
+
+/** What the process was at, and what it had been told, when it was killed. */
+export interface Kill {
+  readonly stage: 'opening' | 'open';
+  readonly told: readonly Acknowledgement[];
 }
 
 const CHILD = fileURLToPath(new URL('./kill-child.js', import.meta.url));
@@ -36,32 +44,32 @@ export function killRecord(sequence: number): PlainRecord {
   return { ...samplePut(sequence), type, value };
 }
 
-/** Starts the process, kills it once it has told of `acknowledgements`; returns what it told. */
-export async function runAndKill(
-  plan: KillPlan,
-  acknowledgements: number,
-): Promise<Acknowledgement[]> {
+/**
+ * Starts the process and kills it once it has told of `acknowledgements`, which it may do while it
+ * opens the log at the earliest; with `killAfterMs`, that alone is the moment.
+ */
+export async function runAndKill(plan: KillPlan, acknowledgements: number): Promise<Kill> {
   const child = spawn(process.execPath, [CHILD, JSON.stringify(plan)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const closed = once(child, 'close');
   let text = '';
-  let lines = 0;
+  // Of the lines, two are no acknowledgements: it opens the log, the log is open.
+  let lines = acknowledgements === 0 ? 0 : -2;
   child.stdout.setEncoding('latin1');
   child.stdout.on('data', (piece: string) => {
     text += piece;
     lines += piece.split('\n').length - 1;
-    if (lines >= acknowledgements) child.kill('SIGKILL');
+    if (plan.killAfterMs === undefined && lines >= acknowledgements) child.kill('SIGKILL');
   });
-  if (acknowledgements === 0) child.kill('SIGKILL');
   const [code, signal] = (await closed) as [number | null, string | null];
   if (signal !== 'SIGKILL') throw new Error(`the process ended by itself: ${String(code)}`);
   // What follows the last line feed is a line that was cut off.
-  return text
-    .split('\n')
-    .slice(0, -1)
-    .map((line) => {
-      const [sequence, offset, length] = line.split(' ');
-      return { sequence: BigInt(sequence ?? -1), offset: Number(offset), length: Number(length) };
-    });
+  const [opening, opened, ...rest] = text.split('\n').slice(0, -1);
+  if (opening !== 'opening') throw new Error('the process was killed before it did anything');
+  const told = rest.map((line) => {
+    const [sequence, offset, length] = line.split(' ');
+    return { sequence: BigInt(sequence ?? -1), offset: Number(offset), length: Number(length) };
+  });
+  return { stage: opened === 'opened' ? 'open' : 'opening', told };
 }
