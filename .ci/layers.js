@@ -44,6 +44,7 @@ export const LAYERS = [
       ...[
         'append-many',
         'appender',
+        'appender-types',
         'close',
         'commit',
         'commit-types',

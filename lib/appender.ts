@@ -2,22 +2,14 @@
 // as long as it is open; a segmented log gives it a new pipeline at each rotation.
 
 import type { WalPosition } from './ack-queue.js';
+import type { AppenderOptions, AppenderStats, Swap } from './appender-types.js';
 import type { CommitPipeline } from './commit.js';
 import { events } from './diagnostics.js';
 import { WalError } from './errors.js';
 import { poisoned } from './failure.js';
-import type { ResolvedOptions } from './options.js';
 import * as record from './record.js';
 import type { Item, Waiter, WaitingAppend } from './waiters.js';
 import { WaitingLine, numbersOf, renumber } from './waiters.js';
-
-/** Gives sequences to items at their admission, where the log (not the caller) counts. */
-export interface Sequencer {
-  /** The next sequence; `count` of them are used. */
-  take(count: number): bigint;
-  /** What was given beyond the last record in the log is free again. */
-  reset(lastSequence: bigint | undefined): void;
-}
 
 /** An append that finds no room. */
 interface Request {
@@ -28,45 +20,6 @@ interface Request {
   readonly signal: AbortSignal | undefined;
   readonly resolve: (position: WalPosition) => void;
   readonly reject: (error: Error) => void;
-}
-
-/** How a log goes over to its next file. */
-export interface Rotation {
-  /** A file takes no record that would make it longer than this, in bytes, unless it is empty. */
-  readonly fileBytesMax: number;
-  /** Seals the file of `pipeline`, which is drained, and returns the pipeline of the next. */
-  readonly rotate: Swap;
-}
-
-/** Exchanges a drained pipeline for another. */
-export type Swap = (pipeline: CommitPipeline) => Promise<CommitPipeline>;
-
-/** Counters and gauges of an appender. */
-export interface AppenderStats {
-  /** Appends taken on, since open. */
-  readonly appends: number;
-  /** Appends whose promise resolved, since open. */
-  readonly acknowledged: number;
-  /** Appends whose promise rejected, since open. */
-  readonly rejected: number;
-  /** Records queued or in flight now. */
-  readonly queuedRecords: number;
-  /** The same in bytes. */
-  readonly queuedBytes: number;
-  /** The most there ever were, in bytes. */
-  readonly queuedBytesPeak: number;
-  /** Appends that wait for room in the queue now. */
-  readonly waiting: number;
-}
-
-/** What kind of log the appender serves. */
-export interface AppenderOptions {
-  readonly path: string;
-  readonly limits: Pick<ResolvedOptions, 'channelCapacity' | 'queueBytesMax' | 'waitersMax'>;
-  readonly sequencer: Sequencer | undefined;
-  readonly rotation: Rotation | undefined;
-  /** Watermarks may have moved. */
-  readonly onProgress?: () => void;
 }
 
 /** The queue in front of the commit pipeline. */
@@ -347,7 +300,8 @@ export class Appender {
         resolve();
       };
       this.#swap(swap).then(goOn, (error: unknown) => {
-        this.#pipeline.resume();
+        // The log goes on in this file after all, with zeros ahead.
+        this.#adopt(this.#pipeline);
         onError(error, goOn);
       });
     });

@@ -164,11 +164,6 @@ export class CommitPipeline {
     });
   }
 
-  /** After {@link drain}: the log goes on in this file after all. */
-  resume(): void {
-    if (this.#state.kind === 'serving') this.#zeros.resume();
-  }
-
   /** After {@link drain}: cuts what was allocated ahead, and syncs. Rejects with the IoError. */
   async finish(): Promise<void> {
     const { end, fileEnd } = this.#lane;

@@ -5,8 +5,8 @@ import type { Lease } from './wal-read.js';
 
 /** What is known of one reader. */
 interface Reader {
-  /** It needs the segments from this number on. */
-  from: number;
+  /** It needs the segments from this number on, as of now. */
+  readonly needsFrom: () => number;
   /** The log was cut to this sequence since the reader last asked. */
   cut: bigint | undefined;
 }
@@ -53,14 +53,11 @@ export class LogFollowers {
     });
   }
 
-  /** A hold on every segment, until it is moved. */
-  lease(): Lease {
-    const reader: Reader = { from: 0, cut: undefined };
+  /** A hold on the segments from the number on that `needsFrom` tells whenever it is asked. */
+  lease(needsFrom: () => number): Lease {
+    const reader: Reader = { needsFrom, cut: undefined };
     this.#readers.add(reader);
     return {
-      moveTo: (number) => {
-        reader.from = number;
-      },
       get isCut() {
         return reader.cut !== undefined;
       },
@@ -78,7 +75,7 @@ export class LogFollowers {
 
   /** Whether some reader still needs this segment. */
   isLeased(number: number): boolean {
-    for (const { from } of this.#readers) if (from <= number) return true;
+    for (const { needsFrom } of this.#readers) if (needsFrom() <= number) return true;
     return false;
   }
 

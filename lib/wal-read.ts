@@ -37,13 +37,12 @@ export interface LogView {
   readonly isClosed: () => boolean;
   /** Resolves when a watermark has moved or the log was closed. */
   readonly nextProgress: (signal: AbortSignal | undefined) => Promise<void>;
-  /** Keeps the segments from this number on; call again to move on, `release` to end. */
-  readonly lease: () => Lease;
+  /** Keeps the segments from the number on that `needsFrom` tells when asked, until `release`. */
+  readonly lease: (needsFrom: () => number) => Lease;
 }
 
 /** A reader's hold on the segments it still needs. */
 export interface Lease {
-  moveTo(number: number): void;
   /** The log was cut since {@link Lease.takeCut}. */
   readonly isCut: boolean;
   /** To which sequence it was cut since the last call, if it was. */
@@ -91,8 +90,7 @@ class Reading {
     this.#bounds = bounds;
     this.#limit = to ?? (follow ? undefined : (log.writtenSequence() ?? -1n));
     this.#next = from;
-    this.#lease = log.lease();
-    this.#lease.moveTo(segmentOf(log, from)?.number ?? 0);
+    this.#lease = log.lease(() => segmentOf(log, this.#next)?.number ?? 0);
   }
 
   async *run(): AsyncGenerator<WalRecord, void, void> {
@@ -107,7 +105,6 @@ class Reading {
       if (this.#next <= bound) {
         const segment = segmentOf(log, this.#next);
         if (segment === undefined) return;
-        this.#lease.moveTo(segment.number);
         yield* this.#readSegment(segment, bound);
       } else if (!follow || log.isClosed()) {
         return;

@@ -113,7 +113,7 @@ forEachDriver((name) => {
           isTold = true;
           return error;
         });
-        for (let step = 0; step < steps; step++) await null;
+        for (let step = 0; step < steps; step++) await Promise.resolve();
         const wasTold = isTold;
         const small = wal.append(put(3, 10)).then(
           () => 'acknowledged',

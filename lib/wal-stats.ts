@@ -1,6 +1,6 @@
 // The figures of a segmented log.
 
-import type { AppenderStats } from './appender.js';
+import type { AppenderStats } from './appender-types.js';
 import type { CommitCounters } from './commit-types.js';
 import type { LatencyStats } from './latencies.js';
 

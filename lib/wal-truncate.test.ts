@@ -88,6 +88,23 @@ forEachDriver((name) => {
       expect((await wal.truncateBefore(100n)).removed).toEqual([3, 4]);
     });
 
+    test('a reader that has read all of a segment lets it go, also while it waits', async () => {
+      const wal = await open(freshDirectory());
+      await wal.appendMany(puts(5));
+      const [waiting, idle] = [wal.read({ follow: true }), wal.read({ follow: true })];
+      for (let count = 0; count < 5; count++) {
+        await waiting.next();
+        await idle.next();
+      }
+      const sixth = waiting.next();
+      await wal.rotate();
+      expect(await wal.truncateBefore(6n)).toEqual({ removed: [1], stopped: undefined });
+      await wal.append(put(6));
+      expect((await sixth).value).toMatchObject({ sequence: 6n });
+      expect((await idle.next()).value).toMatchObject({ sequence: 6n });
+      await Promise.all([waiting.return(), idle.return()]);
+    });
+
     test('a reader that begins while segments are being checked keeps them', async () => {
       const driver = new FaultyDriver(newDriver(name));
       onTestFinished(() => driver.close());

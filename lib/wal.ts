@@ -282,7 +282,7 @@ export class Wal {
       durableSequence: () => files.durableSequence,
       isClosed: () => this.#followers.hasEnded,
       nextProgress: (until: AbortSignal | undefined) => this.#followers.nextProgress(until),
-      lease: () => this.#followers.lease(),
+      lease: (needsFrom: () => number) => this.#followers.lease(needsFrom),
     };
     yield* readLog(view, { from, to, follow: follow ?? false, signal });
   }

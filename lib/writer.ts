@@ -8,7 +8,7 @@
 import type { WalPosition } from './ack-queue.js';
 import type { WalPositions } from './append-many.js';
 import { appendAll } from './append-many.js';
-import type { AppenderStats } from './appender.js';
+import type { AppenderStats } from './appender-types.js';
 import { Appender } from './appender.js';
 import { runAll, sealFile } from './close.js';
 import type { CommitCounters } from './commit-types.js';
