@@ -34,6 +34,7 @@ const DRIVER_TESTS = [
     (name) => `dist/lib/io/${name}.test.js`,
   ),
   'dist/lib/terminate.test.js',
+  'dist/lib/writer-exit.test.js',
 ];
 
 /** A library of the compiler, to be loaded before node, which was built without. */
