@@ -2,6 +2,7 @@
 
 import { randomInt } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
+import { endOnClosedPipe } from './closed-pipe.js';
 import { runCampaign } from './campaign.js';
 import { type CliOptions, HELP, UsageError, parseOptions } from './cli-options.js';
 import { runExhaustive } from './exhaustive.js';
@@ -204,6 +205,7 @@ function named(counts: Counts): object {
   };
 }
 
+endOnClosedPipe();
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

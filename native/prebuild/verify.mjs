@@ -1,8 +1,8 @@
 // Looks into a binary that is to be shipped: what it asks of the system that loads it.
 import { spawnSync } from 'node:child_process';
 
-/** Debian 10, RHEL 8, Ubuntu 18.10; what Node.js itself needs from version 18 on. */
-export const GLIBC_MAX = '2.28';
+/** What README promises: CentOS 7, Ubuntu 14.04, and everything since. */
+export const GLIBC_MAX = '2.17';
 
 /** Of the C library; Node.js has the rest: Node-API and libuv. */
 const LIBRARIES = new Set(['libc.so.6', 'libc.so']);

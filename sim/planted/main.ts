@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { join, resolve as resolvePath } from 'node:path';
+import { endOnClosedPipe } from '../closed-pipe.js';
 import { UsageError } from '../cli-options.js';
 import { COMMIT_BUGS } from './bugs-commit.js';
 import { OTHER_BUGS } from './bugs-recovery.js';
@@ -159,6 +160,7 @@ async function main(args: readonly string[]): Promise<number> {
   return good === outcomes.length ? 0 : 1;
 }
 
+endOnClosedPipe();
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
