@@ -2,15 +2,16 @@
 //
 //   npm run properties                                     every property, its default number of cases
 //   npm run properties -- --runs 100000                    so many cases of every property
-//   npm run properties -- --shard 2/8 --seconds 600        an eighth of the cases, ten minutes each at most
+//   npm run properties -- --shard 2/8 --seconds 600        an eighth of the cases, ten minutes a property at most
 //   npm run properties -- -t 'round-trip:' --seed 7 --path 12:3    a failure once more, as it was told
 //   npm run properties -- properties/round-trip.test.ts    files by their names, and whatever vitest takes
 
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -22,40 +23,54 @@ const OPTIONS = {
   '--seconds': 'PROPERTY_SECONDS',
 };
 const SEED_END = 0x7fffffff;
+const COUNT = /^\d+ passed, \d+ failed/;
 
-const { environment, rest } = parse(process.argv.slice(2));
+/** What sysexits.h calls a wrong use of a command. */
+const EXIT_USAGE = 64;
+const PATTERNS = {
+  '--runs': [/^[1-9]\d{0,14}$/, 'how many cases, from 1 on'],
+  '--seed': [/^-?\d{1,10}$/, 'a number of 32 bits'],
+  '--path': [/^\d+(:\d+)*$/, 'as a failure tells it, like 12:3'],
+  '--shard': [/^[1-9]\d*\/[1-9]\d*$/, 'like 2/8, the second of eight'],
+  '--seconds': [/^[1-9]\d{0,8}$/, 'how many seconds, from 1 on'],
+};
+
+const { environment, rest, problem } = parse(process.argv.slice(2));
+if (problem !== undefined) {
+  console.error(problem);
+  process.exit(EXIT_USAGE);
+}
 const seed = environment.PROPERTY_SEED ?? process.env.PROPERTY_SEED ?? String(randomInt(SEED_END));
 const shard = environment.PROPERTY_SHARD ?? process.env.PROPERTY_SHARD ?? '1/1';
 console.log(`seed ${seed}, shard ${shard}`);
 
 const scratch = mkdtempSync(join(tmpdir(), 'uring-wal-properties-'));
 try {
-  run();
+  await run();
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
 
-function run() {
+/** Shows the tests' output as it comes; only the closing count waits for the table. */
+async function run() {
   const statistics = join(scratch, 'statistics.ndjson');
   const command = [join(ROOT, '.ci', 'test.js'), '--project', 'properties', ...rest];
   const started = Date.now();
-  const { status, stdout } = spawnSync(process.execPath, command, {
+  const child = spawn(process.execPath, command, {
     cwd: ROOT,
-    env: {
-      ...process.env,
-      ...environment,
-      PROPERTY_SEED: seed,
-      PROPERTY_STATISTICS: statistics,
-    },
+    env: { ...process.env, ...environment, PROPERTY_SEED: seed, PROPERTY_STATISTICS: statistics },
     stdio: ['ignore', 'pipe', 'inherit'],
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
   });
-  const lines = stdout.trimEnd().split('\n');
-  const count = lines.pop() ?? '';
-  console.log(lines.join('\n'));
+  const ended = new Promise((resolve) => child.on('close', resolve));
+  let count = '';
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (count !== '') console.log(count);
+    count = COUNT.test(line) ? line : '';
+    if (count === '') console.log(line);
+  }
+  const status = await ended;
   report(statistics, Date.now() - started);
-  console.log(count);
+  console.log(count === '' ? '0 passed, 1 failed' : count);
   process.exitCode = status ?? 1;
 }
 
@@ -92,8 +107,17 @@ function parse(args) {
   for (let index = 0; index < args.length; index++) {
     const [name, inline] = args[index].split('=', 2);
     const variable = OPTIONS[name];
-    if (variable === undefined) others.push(args[index]);
-    else found[variable] = inline ?? args[(index += 1)];
+    if (variable === undefined) {
+      others.push(args[index]);
+      continue;
+    }
+    const value = inline ?? args[(index += 1)] ?? '';
+    const [pattern, meaning] = PATTERNS[name];
+    const [part, parts] = value.split('/').map(Number);
+    if (!pattern.test(value) || (name === '--shard' && part > parts)) {
+      return { problem: `${name} '${value}': ${meaning}` };
+    }
+    found[variable] = value;
   }
   return { environment: found, rest: others };
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A decoder and encoder of logs, written from the byte table in CONTRIBUTING.md and nothing else.
+"""A decoder and encoder of logs, written from the byte table in README.md and nothing else.
 
 decode.py decode FILE...   per file a line {"file", "end"}, then a line per record, as `dump` prints it
 decode.py encode FILE...   from such lines in FILE writes the log FILE.wal
