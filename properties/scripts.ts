@@ -177,6 +177,8 @@ export interface ScriptOptions {
   /** No write begins beyond the end: it would leave a hole, which takes up space when it is filled. */
   readonly dense?: boolean;
   readonly before?: BeforeStep;
+  /** Operations in flight together were completed in another order than that of their issue. */
+  readonly onOvertaking?: () => void;
 }
 
 /** Runs a script in an empty directory. */
@@ -186,7 +188,7 @@ export async function runScript(
   script: readonly ScriptStep[],
   options: ScriptOptions,
 ): Promise<Outcome> {
-  const machine = new Machine(driver, directory);
+  const machine = new Machine(driver, directory, options.onOvertaking);
   await machine.open({ direct: options.direct, create: 'if-missing', access: 'write' });
   const told: Told[] = [];
   for (const [index, written] of script.entries()) {
@@ -213,10 +215,12 @@ class Machine {
   readonly #driver: IoDriver;
   readonly #directory: string;
   readonly #memory: IoMemory;
+  readonly #onOvertaking: (() => void) | undefined;
   #file: IoFile | undefined;
   #isReadOnly = false;
 
-  constructor(driver: IoDriver, directory: string) {
+  constructor(driver: IoDriver, directory: string, onOvertaking: (() => void) | undefined) {
+    this.#onOvertaking = onOvertaking;
     this.#driver = driver;
     this.#directory = directory;
     this.#memory = driver.memory(MEMORY_BYTES);
@@ -311,17 +315,27 @@ class Machine {
   /** Whole blocks, so that direct and buffered are alike; nothing of it overlaps. */
   async #together(file: IoFile, blocks: readonly number[], reads: boolean): Promise<Told> {
     const memory = this.#driver.memory(blocks.length * BLOCK_BYTES);
-    const issued: Promise<Told>[] = blocks.map((block, index) => {
+    const size = await file.size();
+    const order: number[] = [];
+    const issued = blocks.map(async (block, index): Promise<Told> => {
       const start = index * BLOCK_BYTES;
+      const position = block * BLOCK_BYTES;
       const isRead = reads && index % 3 === 0;
-      if (isRead) return told(() => this.#read(file, block * BLOCK_BYTES, BLOCK_BYTES, false));
-      memory.bytes.fill(1 + block, start, start + BLOCK_BYTES);
-      return told(() => file.write(memory, start, BLOCK_BYTES, block * BLOCK_BYTES));
+      if (!isRead) memory.bytes.fill(1 + block, start, start + BLOCK_BYTES);
+      const result = await told(() =>
+        isRead
+          ? this.#read(file, position, BLOCK_BYTES, false)
+          : file.write(memory, start, BLOCK_BYTES, position),
+      );
+      order.push(index);
+      // A read at the end of a file that others are growing may see any of its sizes.
+      const isSettled = position + BLOCK_BYTES <= size;
+      return Array.isArray(result) ? (isSettled ? result.join(' ') : 'read') : String(result);
     });
-    // A read at the end of a file that others are growing may see any of its sizes.
     const results = await Promise.all([...issued, done(file.sync())]);
     memory.release();
-    return results.map((result) => (Array.isArray(result) ? 'read' : String(result)));
+    if (order.some((index, at) => index !== at)) this.#onOvertaking?.();
+    return results.map(String);
   }
 }
 
