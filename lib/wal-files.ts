@@ -99,10 +99,14 @@ export class WalFiles {
     return this.#pipeline;
   }
 
-  /** Seals the active file, whose pipeline is drained, and goes over to the next. */
-  async rotate(pipeline: CommitPipeline): Promise<CommitPipeline> {
+  /**
+   * Seals the active file, whose pipeline is drained, and goes over to the next. A caller that asks
+   * for it may have one file more than the limit: for the checkpoint that frees the others.
+   */
+  async rotate(pipeline: CommitPipeline, isAsked: boolean): Promise<CommitPipeline> {
     const { segment, file } = this.#active;
-    if (this.#segments.length >= this.#options.maxWalFilesHard) throw this.#full();
+    const limit = this.#options.maxWalFilesHard + (isAsked ? 1 : 0);
+    if (this.#segments.length >= limit) throw this.#full();
     let next: OpenSegment;
     try {
       next = await this.#spares.take(segment.number + 1);
@@ -143,6 +147,8 @@ export class WalFiles {
     segment.bytes = pipeline.end;
     this.#lastSequence = pipeline.writtenSequence;
     segment.last = segment.first === undefined ? undefined : this.#lastSequence;
+    // No zeros are left behind them.
+    this.#active = { ...this.#active, zeroedTo: 0 };
     this.#pipeline = undefined;
     pipeline.release();
   }

@@ -19,7 +19,10 @@ export interface WalOptions extends Omit<UringWalOptions, 'sync' | 'recovery'> {
   readonly maxFileSize?: number;
   /** More files than this is a warning, never a reason to delete one: 1 … 1000000. Default 10. */
   readonly maxWalFiles?: number;
-  /** More files than this is refused with `ERR_WAL_FULL`: 1 … 1000000. Default: no limit. */
+  /**
+   * An append that needs more files than this is refused with `ERR_WAL_FULL`: 1 … 1000000. Default:
+   * no limit. `rotate` may make one more, so that there is room for a checkpoint in the log.
+   */
   readonly maxWalFilesHard?: number;
   /** Default `always`. */
   readonly sync?: SyncPolicy;

@@ -1,7 +1,7 @@
 // Forgetting what a checkpoint covers, and dropping what was never committed: what goes, what
 // stays, and what is there after the process died at any step of it.
 
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -86,6 +86,35 @@ forEachDriver((name) => {
       for await (const { sequence } of late) rest.push(sequence);
       expect(rest.at(-1)).toBe(35n);
       expect((await wal.truncateBefore(100n)).removed).toEqual([3, 4]);
+    });
+
+    test('a cut that could not begin leaves no belief in zeros that it cut off', async (context) => {
+      const driver = new FaultyDriver(newDriver(name));
+      onTestFinished(() => driver.close());
+      const directory = freshDirectory();
+      const wal = await Wal.open(directory, {
+        driver,
+        directIo: true,
+        maxFileSize: 1024 * 1024,
+      });
+      onTestFinished(() => wal.close().catch(() => undefined));
+      if (!wal.driver.directIo) context.skip(wal.driver.directIoRefused ?? 'no O_DIRECT');
+      // The second segment is made ahead, full of zeros.
+      for (let number = 1; number <= 12; number++) await wal.append(put(number, 100_000));
+      const path = join(directory, 'wal_00000002.log');
+      expect(statSync(path).size).toBe(1024 * 1024);
+      driver.always('rename', fail('ENOSPC'));
+      driver.always('remove', fail('EIO'));
+      await rejectionOf(wal.truncateAfter(11n));
+      driver.heal();
+      const size = statSync(path).size;
+      driver.forget();
+      await wal.append(put(13));
+      const beyond = driver.operations.filter(
+        ({ kind, dsync, position, length }) =>
+          kind === 'write' && dsync && position + length > size,
+      );
+      expect(beyond).toEqual([]);
     });
 
     test('a reader that has read all of a segment lets it go, also while it waits', async () => {

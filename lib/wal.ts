@@ -102,7 +102,7 @@ export class Wal {
         },
         rotation: {
           fileBytesMax: options.maxFileSize,
-          rotate: (current) => this.#rotate(current),
+          rotate: (current) => this.#rotate(current, false),
         },
         onProgress: () => {
           this.#followers.onProgress(files.durableSequence);
@@ -116,7 +116,7 @@ export class Wal {
       files,
       appender: this.#appender,
       followers: this.#followers,
-      rotate: (current) => this.#rotate(current),
+      rotate: (current) => this.#rotate(current, true),
       onRetired: (current) => {
         this.#retired = sumOf(this.#retired, current.counters);
       },
@@ -380,12 +380,12 @@ export class Wal {
     });
   }
 
-  async #rotate(pipeline: CommitPipeline): Promise<CommitPipeline> {
+  async #rotate(pipeline: CommitPipeline, isAsked: boolean): Promise<CommitPipeline> {
     // A failed write may have cut the file to nothing while it was drained: an empty file in the
     // middle of the log would look like a lost one.
     if (pipeline.end === 0) return pipeline;
     const { number: from } = this.#files.active;
-    const next = await this.#files.rotate(pipeline);
+    const next = await this.#files.rotate(pipeline, isAsked);
     events.rotate.publish(() => {
       const { number: to } = this.#files.active;
       return { path: this.path, from, to, lastSequence: pipeline.writtenSequence };

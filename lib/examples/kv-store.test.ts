@@ -31,6 +31,24 @@ forEachDriver((name) => {
     expect([store.get('a'), store.get('b'), store.get('c')]).toEqual(['3', undefined, 'ä€𝄞']);
   });
 
+  test('a log with as many files as it may have is freed by a checkpoint', async () => {
+    const limits = { driver: name, maxFileSize: 4096, maxWalFilesHard: 3 };
+    const store = await KvStore.open(freshDirectory(), limits);
+    onTestFinished(() => store.close().catch(() => undefined));
+    let fullCount = 0;
+    for (let change = 0; change < 200; change++) {
+      try {
+        await store.set(`key-${String(change % 5)}`, 'x'.repeat(500));
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'ERR_WAL_FULL' });
+        fullCount++;
+        await store.checkpoint();
+      }
+    }
+    expect(fullCount).toBeGreaterThan(2);
+    expect([...store.entries()].length).toBe(5);
+  });
+
   test('a checkpoint bounds the log, while changes go on', async () => {
     const directory = freshDirectory();
     const store = await open(directory);
