@@ -20,14 +20,8 @@ import { pump } from '../sim/pump.js';
 import { inDirectory, KERNEL_DRIVERS, refusal } from './harness/kernel.js';
 import type { KernelDriver } from './harness/kernel.js';
 import { property } from './harness/property.js';
-import {
-  type BeforeStep,
-  onSectors,
-  type Outcome,
-  runScript,
-  scripts,
-  type ScriptStep,
-} from './scripts.js';
+import { onSectors, scripts, type ScriptStep } from './script-steps.js';
+import { type BeforeStep, type Outcome, runScript } from './scripts.js';
 
 const SECTOR_BYTES = 512;
 const DIRECTORY = '/kernel';
