@@ -13,6 +13,10 @@ import { property } from './harness/property.js';
 const PAGE_BYTES = 4096;
 const MEBIBYTE = 1024 * 1024;
 const BATCH_TYPE = 3;
+/** As far as to the key's length, and a little: the next candidate begins there. */
+const HEADER_BYTES = 24;
+/** What lib/tail.ts allows a search in a small file. */
+const SEARCH_BYTES = 256 * MEBIBYTE;
 /** A scan reads forward; judging its end may look at each place again, from wherever it stands. */
 const READS_PER_PAGE_MAX = 200;
 
@@ -109,4 +113,21 @@ test('a log crafted to be searched again and again comes to an end', async () =>
   expect(records).toEqual([]);
   expect(end.kind).toBe('corrupt');
   expect(end.reason).toContain('too many candidates');
+});
+
+test('candidates whose lengths disagree cost the search no more than its budget', async () => {
+  // A torn record whose value is full of headers; each claims more than a window, and a value
+  // length far away, so that comparing the two takes the reader there and back.
+  const bytes = Buffer.alloc(6 * MEBIBYTE, 1);
+  for (let at = 1; at + HEADER_BYTES < bytes.length; at += HEADER_BYTES) {
+    bytes.writeUInt32LE(bytes.length - at - 4, at);
+    bytes.writeUInt32LE(0x0057414c, at + 4);
+    bytes.writeUInt8(1, at + 16);
+    bytes.writeUInt32LE(Math.max(0, bytes.length - at - 100), at + 17);
+  }
+  const { records, end, disk } = await readBytes(bytes);
+  expect(records).toEqual([]);
+  expect(end.kind).toBe('corrupt');
+  expect(end.reason).toContain('too many candidates');
+  expect(disk.readBytes).toBeLessThan(2 * SEARCH_BYTES);
 });

@@ -18,6 +18,8 @@ export class MemoryDisk {
   /** The most memory that was handed out at once, in bytes. */
   memoryBytesPeak = 0;
   reads = 0;
+  /** What all reads have returned, in bytes. */
+  readBytes = 0;
   memoryBytes = 0;
 
   constructor(files: Readonly<Record<string, Uint8Array>> = {}) {
@@ -105,6 +107,7 @@ class MemoryFile implements IoFile {
     this.#disk.reads += 1;
     const piece = this.#disk.bytes(this.path).subarray(position, position + length);
     memory.bytes.set(piece, start);
+    this.#disk.readBytes += piece.length;
     return Promise.resolve(piece.length);
   }
 
