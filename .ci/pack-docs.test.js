@@ -4,6 +4,7 @@
 
 import { spawnSync } from 'node:child_process';
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -126,6 +127,21 @@ describe('README.md', () => {
     });
   });
 });
+
+test('the key-value store in README.md is the one that is tested', () => {
+  const [, shown] = /```typescript\n([^]*?)```/.exec(between(read('README.md'), 'kv-store')) ?? [];
+  const tested = read('lib/examples/kv-store.ts').replaceAll("'../index.js'", "'uring-wal'");
+  expect(shown).toBe(tested);
+});
+
+test.each(['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'sim/README.md', 'properties/README.md'])(
+  'the files that %s links to are there',
+  (file) => {
+    const links = [...read(file).matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g)].map(([, link]) => link);
+    const missing = links.filter((link) => !existsSync(join(ROOT, file, '..', link)));
+    expect(missing).toEqual([]);
+  },
+);
 
 test.each(['README.md', 'CONTRIBUTING.md'])('%s names only scripts that exist', (file) => {
   const { scripts } = JSON.parse(read('package.json'));
