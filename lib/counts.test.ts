@@ -7,11 +7,15 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { UringWalOptions, WriterStats } from './index.js';
 import { UringWalWriter, WalEntry } from './index.js';
 import { loadAddon } from './io/addon.js';
+import { SharedRing } from './io/uring-ring.js';
 
 const APPENDS = 4096;
 const KEY = new Uint8Array(16);
 const VALUE = new Uint8Array(100);
 const RECORD_BYTES = 29 + KEY.length + VALUE.length;
+
+/** Of the default size, which the writers of this thread share. */
+const RING_SIZE = 128;
 
 describe('what appends cost', () => {
   let directory = '';
@@ -69,6 +73,61 @@ describe('what appends cost', () => {
       // A round rewrites its first block and pads its last: two blocks more than its records.
       expect(stats.bytesWritten).toBeLessThanOrEqual(APPENDS * RECORD_BYTES + rounds * 2 * 4096);
       expect(stats.syncs + stats.dsyncWrites).toBeLessThanOrEqual(rounds + 16);
+    });
+  });
+
+  describe('system calls', () => {
+    let ring: SharedRing;
+    beforeEach((context) => {
+      if (loadAddon() === undefined) context.skip('the addon is missing');
+      ring = SharedRing.take(RING_SIZE);
+    });
+    afterEach(() => {
+      ring.leave();
+    });
+
+    async function callsOf(
+      callers: number,
+      options: UringWalOptions,
+    ): Promise<{ enters: number; atOnce: number; stats: WriterStats; memories: number }> {
+      const before = ring.stats();
+      const stats = await run(callers, { driver: 'uring', ...options });
+      const after = ring.stats();
+      const { memoriesRegistered, memoriesPlain } = ring.features();
+      return {
+        enters: after.enterCalls - before.enterCalls,
+        atOnce: after.writesAtOnce - before.writesAtOnce,
+        stats,
+        memories: memoriesRegistered + memoriesPlain,
+      };
+    }
+
+    // Opening and closing enter the ring a few times; a slow write sends the next 16 through it.
+    const FEW = 64;
+
+    test.each([1, 64])('written, %i callers: one a batch, none of them for the ring', async (n) => {
+      const { enters, atOnce, stats, memories } = await callsOf(n, {});
+      expect(enters + atOnce).toBeLessThanOrEqual(stats.batches + FEW);
+      expect(atOnce).toBeGreaterThan(stats.batches / 2);
+      expect(memories, 'all memory is given back').toBe(0);
+    });
+
+    test.each([1, 64])('durable, %i callers: a write and a sync a batch', async (n) => {
+      const { enters, atOnce, stats, memories } = await callsOf(n, {
+        sync: true,
+        preallocateBytes: 0,
+      });
+      expect(stats.syncs).toBeLessThanOrEqual(stats.batches + 4);
+      expect(enters).toBeLessThanOrEqual(2 * stats.batches + FEW);
+      expect(enters + atOnce).toBeLessThanOrEqual(2 * stats.batches + FEW);
+      expect(memories).toBe(0);
+    });
+
+    test('durable with O_DIRECT and zeros ahead: one a batch, hardly a sync', async (context) => {
+      const { enters, stats } = await callsOf(1, { sync: true, directIo: true });
+      if (stats.dsyncWrites === 0) context.skip('no dsync writes on this file system');
+      expect(stats.syncs).toBeLessThan(stats.batches / 8);
+      expect(enters).toBeLessThanOrEqual(1.25 * stats.batches + FEW);
     });
   });
 });
