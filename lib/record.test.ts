@@ -135,6 +135,14 @@ describe.each<[string, Scan]>([
     expect(scanned(behind)).toEqual([1, behind.length - bytes.length, stop, 0]);
   });
 
+  test('takes the smallest record, and one without a value', () => {
+    const none = Buffer.alloc(0);
+    for (const key of [none, KEY]) {
+      const bytes = independentEncode({ sequence: 1n, type: 'put', key, value: none });
+      expect(scanned(bytes)).toEqual([1, bytes.length, STOP.END, 0]);
+    }
+  });
+
   test('counts atomic batches', () => {
     const bytes = Buffer.concat([WHOLE, batch, batch]);
     expect(scanned(bytes)).toEqual([3, bytes.length, STOP.END, 2]);
