@@ -110,3 +110,14 @@ export function seek(index: readonly SequencePoint[], sequence: bigint): number 
   }
   return index[low - 1]?.offset ?? 0;
 }
+
+/** Whether something is missing between two segments: what a salvage could not keep. */
+export function hasGap(segments: readonly Segment[]): boolean {
+  return segments.some((segment, index) => {
+    const before = segments[index - 1];
+    if (before === undefined) return false;
+    if (segment.number !== before.number + 1) return true;
+    const { last } = before;
+    return last !== undefined && segment.first !== undefined && segment.first !== last + 1n;
+  });
+}

@@ -9,7 +9,7 @@ import type { IoDriver, IoFile } from './io/driver.js';
 import { Latencies } from './latencies.js';
 import type { Manifest } from './manifest.js';
 import type { Segment } from './segments.js';
-import { INDEX_STEP_BYTES, addPoint, certainPart } from './segments.js';
+import { INDEX_STEP_BYTES, addPoint, certainPart, hasGap } from './segments.js';
 import { ManifestKeeper } from './wal-manifest-keeper.js';
 import type { ResolvedWalOptions } from './wal-options.js';
 import type { OpenSegment } from './wal-spare.js';
@@ -232,13 +232,16 @@ export class WalFiles {
 
   /**
    * Writes the first manifest. When that cannot be done the log does without: the one before, if
-   * any, is still true. Rejects only when nobody knows which one stands.
+   * any, is still true. Rejects when nobody knows which one stands, and when a salvage has left a
+   * gap: without a manifest that knows of it, the next open would refuse what is appended now.
    */
   async saveManifest(): Promise<void> {
     try {
       await this.#manifest.save();
     } catch (error) {
       if (error instanceof WalError) throw error;
+      if (this.#options.recovery !== 'salvage' || !hasGap(this.#segments)) return;
+      throw writeFailed(this.#directory, undefined, error);
     }
   }
 
@@ -302,27 +305,26 @@ export class WalFiles {
 
   /**
    * Makes sure that no manifest says more than {@link #certain}. On a full disk there may be no room
-   * for a new one: then the log goes without, if a durable record is left to tell its sequence.
+   * for a new one: then the log goes without, if a durable record is left to tell its sequence, and
+   * if it has no gap that only a manifest explains.
    */
   async #disavow(): Promise<void> {
     try {
       await this.#manifest.save();
     } catch (cause) {
       const { sealed, active } = this.#certain();
+      const segments = active === undefined ? sealed : [...sealed, active];
       const isActiveDurable = this.#pipeline !== undefined && this.#pipeline.durableEnd > 0;
-      const hasRecord =
-        isActiveDurable || [...sealed, active].some((each) => each?.last !== undefined);
-      if (this.#pipeline?.poison !== undefined || !hasRecord) throw cause;
+      const hasRecord = isActiveDurable || segments.some(({ last }) => last !== undefined);
+      if (this.#pipeline?.poison !== undefined || !hasRecord || hasGap(segments)) throw cause;
       await this.#manifest.remove();
     }
   }
 
   async #remove(path: string): Promise<void> {
-    try {
-      await this.#driver.remove(path);
-    } catch (error) {
+    await this.#driver.remove(path).catch((error: unknown) => {
       if (errnoOf(error) !== 'ENOENT') throw error;
-    }
+    });
   }
 
   async #syncDirectory(): Promise<void> {

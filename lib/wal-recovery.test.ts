@@ -320,6 +320,28 @@ forEachDriver((name) => {
       });
     });
 
+    test('a salvage goes on only once its gap is on record, and keeps it there', async () => {
+      const directory = await filled();
+      rmSync(segmentPath(directory, 3));
+      const driver = new FaultyDriver(newDriver(name));
+      onTestFinished(() => driver.close());
+      const salvage = { driver, maxFileSize: 4 * KIB, recovery: 'salvage' } as const;
+      driver.always('rename', fail('ENOSPC'));
+      await expectRejection(Wal.open(directory, salvage), 'ERR_WAL_WRITE');
+      driver.heal();
+      const wal = await Wal.open(directory, salvage);
+      driver.always('rename', fail('ENOSPC'));
+      await expectRejection(wal.truncateBefore(8n), 'ERR_WAL_WRITE');
+      driver.heal();
+      await wal.append(put(36, VALUE_BYTES));
+      const lines = await readLines(wal);
+      expect(lines.length).toBe(35 - 7 + 1);
+      await wal.close();
+      // Nobody need salvage it again.
+      const again = await open(directory);
+      expect(await readLines(again)).toEqual(lines);
+    });
+
     /** `kept`: the log is 1 … kept[0], then, for a salvage, kept[1] … kept[2]. */
     async function expectKept(
       directory: string,
