@@ -4,7 +4,8 @@
 //   nothing, or only zeros to the end of the file            clean
 //   something, but no whole valid record                     torn
 //   a whole record, and before it a sector that is all zero  tear (sectors landed out of order),
-//                                                            or zeros where it should begin
+//                                                            or zeros where it should begin,
+//                                                            or zeros up to it in its sector
 //   a whole record, no such sector                           corrupt
 //
 // An unwritten sector of an append-only file reads as zeros; that is what tells a crash, which may
@@ -17,6 +18,7 @@ import { WINDOW_BYTES } from './window.js';
 
 /** What a disk writes as one; assumed to be atomic. */
 const SECTOR_BYTES = 512;
+const CHECKSUM_BYTES = 4;
 /** So many zeros, where `len` and magic should stand, were never a record's beginning. */
 const UNWRITTEN_BYTES = record.AT_SEQUENCE;
 /**
@@ -72,7 +74,10 @@ export async function judgeEnd(window: FileWindow, offset: number, stop: number)
   // A file system that takes back what it could not sync leaves zeros, and perhaps the rest of a
   // record that was in flight. No record begins with zeros, so nothing was ever written here.
   const isGap = await isZero(window, offset, Math.min(offset + UNWRITTEN_BYTES, search));
-  const tear = isGap || (await hasZeroSector(window, offset, search));
+  const tear =
+    isGap ||
+    (await hasZeroSector(window, offset, search)) ||
+    (await isWrittenBehindZeros(window, offset, search));
   return { kind: tear ? 'tear' : 'corrupt', offset, size, reason, next: search };
 }
 
@@ -99,6 +104,21 @@ async function hasZeroSector(window: FileWindow, from: number, to: number): Prom
     start = end;
   }
   return false;
+}
+
+/**
+ * Whether the follower's sector is all zero before it. The same, seen from the other end: what was
+ * in flight when the sector was taken back wrote only its own bytes of it. Where a record ended, at
+ * least its checksum stood.
+ */
+async function isWrittenBehindZeros(
+  window: FileWindow,
+  offset: number,
+  follower: number,
+): Promise<boolean> {
+  const start = follower - (follower % SECTOR_BYTES);
+  if (start <= offset || follower - start < CHECKSUM_BYTES) return false;
+  return isZero(window, start, follower);
 }
 
 /** Bytes that the search may still read and checksum. */

@@ -93,13 +93,14 @@ const RECOVERY_BUGS: readonly Mutation[] = [
     'const isGap = await isZero(window, offset, Math.min(offset + UNWRITTEN_BYTES, search));',
     'const isGap = search < 0;',
   ),
-  planted(
-    'corruption-is-torn',
-    'damage in the middle is taken for a torn tail',
-    TAIL,
-    'if (search === undefined) {',
-    'if (search !== undefined) {',
-  ),
+  {
+    name: 'corruption-is-torn',
+    breaks: 'damage in the middle is taken for a torn tail, and nothing of it is kept',
+    edits: [
+      { file: TAIL, find: 'if (search === undefined) {', replace: 'if (search >= 0 || !search) {' },
+      { file: TAIL, find: '...(inside && { holdsRecords: true })', replace: '...(inside && {})' },
+    ],
+  },
   planted(
     'garbage-header-believed',
     'a header is believed without its magic',
