@@ -34,7 +34,7 @@ export const LAYERS = [
         'zero-ahead',
       ],
       ...['scan', 'tail', 'wal-record', 'window'],
-      ...['segments', 'sequence-trail', 'settlement', 'sync-goal', 'watermarks'],
+      ...['segments', 'sequence-trail', 'settlement', 'sync-alone', 'sync-goal', 'watermarks'],
     ],
     io: [],
   },

@@ -17,6 +17,7 @@ import { Latencies } from './latencies.js';
 import type { ResolvedOptions } from './options.js';
 import type { RecordFields } from './record.js';
 import { Settlement } from './settlement.js';
+import { syncAlone } from './sync-alone.js';
 import { SyncGoal } from './sync-goal.js';
 import { WriteLane } from './write-lane.js';
 import { Watermarks } from './watermarks.js';
@@ -172,7 +173,7 @@ export class CommitPipeline {
     this.#syncs++;
     const startedAt = this.#driver.now();
     if (isLonger) await failure.trimLog(this.#file, end);
-    else await this.#file.sync();
+    else await syncAlone(this.#file);
     this.#onSynced({ end, sequence: this.writtenSequence }, startedAt);
   }
 
@@ -244,9 +245,8 @@ export class CommitPipeline {
       if (this.#zeros.wantsSync && this.#onIdle === undefined) void this.#sync();
       return;
     }
-    const { end, writtenEnd } = this.#lane;
     const { durableHeadEnd } = this.#settlement;
-    if (this.#syncGoal.isDue(durableHeadEnd, writtenEnd, end)) void this.#sync();
+    if (this.#syncGoal.isDue(durableHeadEnd, this.#lane)) void this.#sync();
   }
 
   async #sync(): Promise<void> {
@@ -257,7 +257,7 @@ export class CommitPipeline {
     this.#syncs++;
     const startedAt = this.#driver.now();
     try {
-      await this.#file.sync();
+      await syncAlone(this.#file);
       this.#onSynced(mark, startedAt);
       this.#zeros.onSynced(zerosWritten);
     } catch (error) {

@@ -4,6 +4,7 @@ import type { WalPosition } from './ack-queue.js';
 import { BLOCK_BYTES } from './batch.js';
 import { WalError, errnoOf } from './errors.js';
 import type { IoDriver, IoFile } from './io/driver.js';
+import { syncAlone } from './sync-alone.js';
 import { RESUBMITS_MAX, isInterruption } from './write-fully.js';
 
 /**
@@ -19,7 +20,7 @@ export async function trimLog(file: IoFile, end: number): Promise<void> {
       if (!isInterruption(error) || attempt >= RESUBMITS_MAX) throw error;
     }
   }
-  await file.sync();
+  await syncAlone(file);
 }
 
 /** The bytes of `position`'s block that come before it, read back from the file. */

@@ -9,7 +9,7 @@ export class SyncGoal {
    * Whether to sync now. `headEnd` is the end of the first record that waits for durability.
    * `writtenEnd` and `end` say how far the log is written and encoded.
    */
-  isDue(headEnd: number, writtenEnd: number, end: number): boolean {
+  isDue(headEnd: number, { writtenEnd, end }: { writtenEnd: number; end: number }): boolean {
     const isMet = writtenEnd >= (this.#goal ?? Infinity);
     const isCovered = headEnd <= writtenEnd;
     if (this.#goal === undefined || (isMet && !isCovered)) this.#goal = end;

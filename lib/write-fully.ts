@@ -4,6 +4,7 @@
 import { errnoOf } from './errors.js';
 import type { IoFile, IoMemory } from './io/driver.js';
 import { IoError } from './io/driver.js';
+import { syncAlone } from './sync-alone.js';
 
 /** How often in a row a write that was interrupted (EINTR, EAGAIN) is resubmitted. */
 export const RESUBMITS_MAX = 16;
@@ -83,7 +84,7 @@ export async function writeFully(file: IoFile, job: WriteJob): Promise<void> {
 
 async function syncBetween(file: IoFile, job: WriteJob): Promise<void> {
   try {
-    await file.sync();
+    await syncAlone(file);
   } catch (error) {
     job.syncFailed = true;
     throw error;

@@ -34,7 +34,7 @@ export const COMMIT_BUGS: readonly Mutation[] = [
     'sync-error-retried',
     'a failed sync is tried again, and the second one lies',
     COMMIT,
-    'await this.#file.sync();\n      this.#',
+    'await syncAlone(this.#file);\n      this.#',
     'await this.#file.sync().catch(() => this.#file.sync());\n      this.#',
   ),
   planted(
@@ -155,14 +155,14 @@ export const COMMIT_BUGS: readonly Mutation[] = [
     'reject-before-trim-is-synced',
     'callers hear of a failure before the cut is durable',
     FAILURE,
-    '  await file.sync();\n}',
+    '  await syncAlone(file);\n}',
     '  void file.sync().catch(() => undefined);\n}',
   ),
   planted(
     'trim-not-synced',
     'the cut after a failed write is never synced',
     FAILURE,
-    '  await file.sync();\n}',
+    '  await syncAlone(file);\n}',
     '}',
   ),
   planted(
@@ -239,7 +239,7 @@ export const COMMIT_BUGS: readonly Mutation[] = [
     'close-without-sync',
     'close does not sync what was only written',
     COMMIT,
-    'else await this.#file.sync();',
+    'else await syncAlone(this.#file);',
     '',
   ),
   planted(
