@@ -164,7 +164,10 @@ function workloadPanel(workload: WorkloadReport): BarPanel {
   if (target === undefined || yardstick === undefined) return panel;
   const sign = target.atMost ? '≤' : '≥';
   const text = `target ${sign} ${String(target.ratio)} × ${target.yardstick ?? ''}: ${verdict(target)}`;
-  return { ...panel, target: { value: yardstick * target.ratio, text, met: target.met } };
+  return {
+    ...panel,
+    target: { value: yardstick * target.ratio, text, met: target.verdict === 'met' },
+  };
 }
 
 /** A panel about something else than the workload's own figure; none if nobody has it. */

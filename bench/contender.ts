@@ -44,6 +44,10 @@ export interface AppendLog {
   append(sequence: number, key: Uint8Array, value: Uint8Array): Promise<unknown>;
   /** Makes everything appended durable; called within the measured time of a `disk` task. */
   flush(): Promise<void>;
+  /** After the warm-up: resolves when what was to be prepared aside from the appends is done. */
+  ready?(): Promise<void>;
+  /** After the measured time: throws when the trial did not measure what it claims to. */
+  atEnd?(): void;
   close(): Promise<void>;
   /** Said of the run, for example which driver was used. */
   readonly note?: string;

@@ -15,6 +15,8 @@ export interface Environment {
   readonly fileSystem: string;
   readonly commit: string;
   readonly command: string;
+  /** Load average of the last minute, when the run began. */
+  readonly load: number;
 }
 
 /** Names of the statfs magics that one meets; others are told by number. */
@@ -29,6 +31,9 @@ const FILE_SYSTEMS: Readonly<Record<number, string>> = {
   0x6969: 'NFS',
   0xf2f52010: 'F2FS',
 };
+
+/** Building just before a run leaves about half of this behind. */
+const LOAD_PER_CORE_MAX = 0.35;
 
 export function describeEnvironment(directory: string, commandArguments: string[]): Environment {
   const cpus = os.cpus();
@@ -45,7 +50,17 @@ export function describeEnvironment(directory: string, commandArguments: string[
       'npm run bench',
       ...(commandArguments.length > 0 ? ['--', ...commandArguments] : []),
     ].join(' '),
+    load: Math.round((os.loadavg()[0] ?? 0) * 100) / 100,
   };
+}
+
+/** Others at work on the machine make every figure doubtful: a line about it, or none. */
+export function loadWarning({ load, cores }: Environment): string[] {
+  if (load <= LOAD_PER_CORE_MAX * cores) return [];
+  return [
+    `WARNING: the load average was ${String(load)} on ${String(cores)} cores when the run began: ` +
+      'somebody else was using the machine',
+  ];
 }
 
 /** One line for titles and footers. */

@@ -5,17 +5,19 @@ import { join } from 'node:path';
 import { chartHtml, chartSvg } from './chart.js';
 import { CATALOGUE } from './contenders/catalogue.js';
 import { runCounts } from './counts.js';
-import { describeEnvironment } from './environment.js';
+import { describeEnvironment, loadWarning } from './environment.js';
 import { installPeers } from './install.js';
 import { runMicro } from './micro.js';
 import { HELP, parseOptions, UsageError, type BenchOptions } from './options.js';
 import type { Report } from './report.js';
-import { runPlan } from './runner.js';
+import { estimateSeconds, runPlan } from './runner.js';
+import { save } from './save.js';
 import { reportText } from './table.js';
 import { QUICK_CONTENDERS, WORKLOADS, type Workload } from './workloads.js';
 
 const EXIT_USAGE = 64;
 const EXIT_INTERRUPTED = 130;
+const PLAIN_LINES = 10;
 const CLEAR_LINE = '\r\u001b[K';
 
 function chosenWorkloads(options: BenchOptions): Workload[] {
@@ -35,9 +37,11 @@ function chosenWorkloads(options: BenchOptions): Workload[] {
     .filter((workload) => workload.contenders.length > 0);
 }
 
+/** A line that rewrites itself on a terminal; elsewhere a plain line for every tenth of the run. */
 function showProgress(done: number, all: number, what: string): void {
-  if (!process.stderr.isTTY) return;
-  process.stderr.write(`${CLEAR_LINE}[${String(done + 1)}/${String(all)}] ${what}`);
+  const text = `[${String(done + 1)}/${String(all)}] ${what}`;
+  if (process.stderr.isTTY) process.stderr.write(`${CLEAR_LINE}${text}`);
+  else if (done % Math.ceil(all / PLAIN_LINES) === 0) process.stderr.write(`${text}\n`);
 }
 
 async function measure(options: BenchOptions): Promise<Report> {
@@ -57,15 +61,22 @@ async function measure(options: BenchOptions): Promise<Report> {
     if (environment.fileSystem === 'tmpfs') {
       process.stderr.write('Warning: a tmpfs; durable figures mean nothing there (see --dir)\n');
     }
+    for (const line of loadWarning(environment)) process.stderr.write(`${line}\n`);
     const { rounds, warmupMs, measureMs, profileDirectory } = options;
     const times = { warmupMs, measureMs };
     const progress = showProgress;
     const plan = { workloads, rounds, times, directory, profileDirectory, progress };
+    const minutes = estimateSeconds(plan) / 60;
+    process.stderr.write(`About ${minutes.toFixed(1)} minutes on an idle machine\n`);
     return { environment, rounds, measureMs, workloads: await runPlan(plan) };
   } finally {
     if (process.stderr.isTTY) process.stderr.write(CLEAR_LINE);
     cleanUp();
   }
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
 }
 
 function publish(report: Report, options: BenchOptions): void {
@@ -79,6 +90,7 @@ function publish(report: Report, options: BenchOptions): void {
     const html = options.chartFile.endsWith('.html');
     fs.writeFileSync(options.chartFile, html ? chartHtml(report) : chartSvg(report));
   }
+  if (options.save) save(report, say);
 }
 
 function listText(): string {

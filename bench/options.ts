@@ -22,6 +22,8 @@ export interface BenchOptions {
   readonly fromFile: string | undefined;
   readonly profileDirectory: string | undefined;
   readonly install: boolean;
+  /** Make this run the figures that README.md shows. */
+  readonly save: boolean;
 }
 
 /** A command line that cannot be obeyed. */
@@ -52,6 +54,8 @@ Options:
   --dir DIRECTORY    where the logs are written (default: bench/.data; not a tmpfs)
   --json FILE        write everything measured as JSON
   --chart FILE       write a chart, .svg or .html
+  --save             make this run README.md's figures: bench/results/latest.{json,svg} and the
+                     block between the markers in README.md
   --cpu-prof DIR     write V8 CPU profiles of ours
   --no-install       do not install the peers, even if they are missing
   --list             names of workloads and contenders
@@ -90,6 +94,7 @@ export function parseOptions(argumentList: string[]): BenchOptions | 'help' | 'l
     fromFile: values.from,
     profileDirectory: values['cpu-prof'],
     install: values['no-install'] !== true,
+    save: values.save === true,
   };
 }
 
@@ -110,6 +115,7 @@ function parse(argumentList: string[]) {
         from: { type: 'string' },
         'cpu-prof': { type: 'string' },
         'no-install': { type: 'boolean' },
+        save: { type: 'boolean' },
         list: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },

@@ -43,6 +43,7 @@ function wholeReport(workloads: WorkloadReport[]): Report {
     fileSystem: 'ext4',
     commit: 'abc',
     command: 'npm run bench',
+    load: 0,
   };
   return { environment, rounds: 3, measureMs: 250, workloads };
 }
@@ -55,18 +56,34 @@ describe('judging', () => {
       ours: 'uring-wal, directIo',
       yardstick: 'hand-made group commit, node:fs',
       reached: 1.5,
-      met: true,
+      metRounds: 3,
+      pairedRounds: 3,
+      verdict: 'met',
     });
   });
 
   it('takes less for better where the figure is a latency', () => {
     const report = reportOf('durable-1', { ours: [4000], fio: [5000] });
-    expect(report.target).toMatchObject({ atMost: true, reached: 1.25, met: false });
+    expect(report.target).toMatchObject({ atMost: true, reached: 1.25, verdict: 'missed' });
+  });
+
+  it.each([
+    ['met', [150, 151, 152, 153, 154], [100, 100, 100, 100, 100]],
+    ['missed', [120, 121, 122, 123, 124], [100, 100, 100, 100, 100]],
+    ['met', [150, 151, 152, 153, 20], [100, 100, 100, 100, 100]],
+    ['noisy', [150, 151, 152, 130, 120], [100, 100, 100, 100, 100]],
+    ['noisy', [900, 910, 920, 930, 940], [40, 50, 100, 110, 120]],
+    ['noisy', [300, 400, 700, 800, 900], [100, 100, 100, 100, 100]],
+    ['missed', [139], [100]],
+  ])('says %s of %j against %j, wanted 1.4', (verdict, ours, peer) => {
+    expect(reportOf('durable-64', { ours, 'group-commit': peer }).target).toMatchObject({
+      verdict,
+    });
   });
 
   it('calls a target without figures not met', () => {
     const { target } = reportOf('durable-1', { ours: [4000], fio: [] });
-    expect(target).toMatchObject({ met: false });
+    expect(target).toMatchObject({ verdict: 'unmeasured' });
     expect(target?.reached).toBeUndefined();
   });
 });
@@ -77,7 +94,7 @@ describe('output', () => {
   it('says aloud what was not measured, and where a peer wins', () => {
     const text = reportText(report, (line) => line);
     expect(text).toMatch(/lmdb +NOT MEASURED: not installed/);
-    expect(text).toMatch(/durable, 64 callers +≥ 1.4 × .* 1.50 × +met/);
+    expect(text).toMatch(/durable, 64 callers +uring-wal, directIo +≥ 1.4 × .* 1.50 × +met/);
     expect(text).toMatch(/Where a peer wins\n.*writeSync, by 3.33 ×/);
   });
 

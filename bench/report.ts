@@ -49,8 +49,19 @@ export interface TargetReport {
   readonly ours?: string;
   readonly yardstick?: string;
   readonly reached?: number;
-  readonly met: boolean;
+  /** Rounds in which the target was met, and rounds in which both have a figure. */
+  readonly metRounds: number;
+  readonly pairedRounds: number;
+  readonly verdict: Verdict;
 }
+
+/** `noisy`: the medians say one thing, but the rounds differ too much to believe it. */
+export type Verdict = 'met' | 'missed' | 'noisy' | 'unmeasured';
+
+/** A row whose rounds lie further apart than this factor is no yardstick, and proves nothing. */
+const SPREAD_MAX = 2;
+/** One round in so many may stand apart: a machine is never quite alone. */
+const ROUNDS_PER_OUTLIER = 5;
 
 /** One row from its trials. */
 export function rowOf(
@@ -122,8 +133,36 @@ export function judge(
       : workload.rows.find((row) => row.id === yardstick.id);
   const atMost = lowerIsBetter(workload.metric);
   const facts = { ratio: target.ratio, atMost };
-  if (ours?.summary === undefined || other?.summary === undefined) return { ...facts, met: false };
+  if (ours?.summary === undefined || other?.summary === undefined) {
+    return { ...facts, metRounds: 0, pairedRounds: 0, verdict: 'unmeasured' };
+  }
   const reached = ours.summary.median / other.summary.median;
-  const met = atMost ? reached <= target.ratio : reached >= target.ratio;
-  return { ...facts, ours: ours.title, yardstick: other.title, reached, met };
+  const isMet = (ratio: number): boolean =>
+    atMost ? ratio <= target.ratio : ratio >= target.ratio;
+  const paired = Math.min(ours.values.length, other.values.length);
+  const ratios = ours.values.slice(0, paired).map((value, at) => value / (other.values[at] ?? 0));
+  const metRounds = ratios.filter(isMet).length;
+  const against = isMet(reached) ? paired - metRounds : metRounds;
+  const noisy =
+    against > Math.floor(paired / ROUNDS_PER_OUTLIER) ||
+    isWide(ours.values) ||
+    isWide(other.values);
+  return {
+    ...facts,
+    ours: ours.title,
+    yardstick: other.title,
+    reached,
+    metRounds,
+    pairedRounds: paired,
+    verdict: noisy ? 'noisy' : isMet(reached) ? 'met' : 'missed',
+  };
+}
+
+/** Whether the rounds, but for those furthest from the median, lie too far apart. */
+function isWide(values: readonly number[]): boolean {
+  const middle = median(values);
+  const distance = (value: number): number => Math.abs(Math.log(value / middle));
+  const near = [...values].sort((a, b) => distance(a) - distance(b));
+  near.length -= Math.floor(values.length / ROUNDS_PER_OUTLIER);
+  return Math.max(...near) > SPREAD_MAX * Math.min(...near);
 }

@@ -19,6 +19,9 @@ const TRIAL_MS_MAX = 120_000;
 const OUTPUT_CHARACTERS_MAX = 1 << 20;
 
 const WARMUP_ONE_CALLER_MS = 700;
+/** Starting and ending a trial's process, s, and what one zeroes and reads in a second, bytes. */
+const TRIAL_OVERHEAD_SECONDS = 0.2;
+const PREPARED_BYTES_PER_SECOND = 1.2e9;
 
 export interface RunPlan {
   readonly workloads: readonly Workload[];
@@ -30,6 +33,16 @@ export interface RunPlan {
   readonly profileDirectory: string | undefined;
   readonly progress: (done: number, all: number, what: string) => void;
 }
+
+type EstimatedPlan = Pick<RunPlan, 'workloads' | 'rounds' | 'times'>;
+
+/** Who zeroes its file before the measured time. */
+const ZEROING: ReadonlySet<string> = new Set([
+  'ours-zeroed',
+  'group-commit',
+  'group-commit-sync',
+  'group-commit-direct',
+]);
 
 interface Row {
   readonly workload: Workload;
@@ -61,6 +74,22 @@ export async function runPlan(plan: RunPlan): Promise<WorkloadReport[]> {
     const base = { name, title, task, metric, rows: reports };
     return target === undefined ? base : { ...base, target: judge(target, base) };
   });
+}
+
+/** How long the plan takes on an idle machine, s, going by the length of its parts. */
+export function estimateSeconds({ workloads, rounds, times }: EstimatedPlan): number {
+  let seconds = 0;
+  for (const { task, contenders, zeroedBytesPerSecond } of workloads) {
+    const { warmupMs, measureMs } = timesOf(task, times);
+    const ms = task.kind === 'recover' ? 0 : warmupMs + measureMs;
+    for (const id of contenders) {
+      const zeroes = task.kind === 'append' && ZEROING.has(id);
+      const zeroed = zeroes ? (zeroedBytesPerSecond * ms) / 1000 : 0;
+      const read = task.kind === 'recover' ? 2 * task.logBytes : 0;
+      seconds += TRIAL_OVERHEAD_SECONDS + ms / 1000 + (zeroed + read) / PREPARED_BYTES_PER_SECOND;
+    }
+  }
+  return seconds * rounds;
 }
 
 /**

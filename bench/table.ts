@@ -1,7 +1,8 @@
 // The report as text for a terminal.
 
-import { environmentLine } from './environment.js';
+import { environmentLine, loadWarning } from './environment.js';
 import { figure, metricWords, significant } from './format.js';
+import { comparedWithRecorded } from './recorded.js';
 import { bestOf, bestOurs, bestPeer } from './report.js';
 import type { Report, RowReport, TargetReport, WorkloadReport } from './report.js';
 import { lowerIsBetter } from './workloads.js';
@@ -17,10 +18,12 @@ export function reportText(report: Report, bold: (text: string) => string): stri
     environmentLine(environment),
     `${environment.command}: medians of ${String(rounds)} rounds of ${String(measureMs)} ms; ` +
       'every trial in its own process, interleaved',
+    ...loadWarning(environment),
     '',
     ...blocks,
     targetsText(report.workloads),
     peersWinText(report.workloads),
+    recordedText(report.workloads),
   ].join('\n');
 }
 
@@ -96,32 +99,65 @@ function optional(value: number | undefined): string {
   return value === undefined || !Number.isFinite(value) ? '' : significant(value);
 }
 
-/** One line of the table of targets. */
+/** What became of a target, in words. */
 export function verdict(target: TargetReport): string {
-  if (target.reached === undefined) return 'not measured';
-  if (target.met) return 'met';
-  return `MISSED by ${significant(Math.abs(target.reached / target.ratio - 1) * 100)} %`;
+  const { metRounds, pairedRounds } = target;
+  const of = `${String(metRounds)} of ${String(pairedRounds)} rounds`;
+  switch (target.verdict) {
+    case 'unmeasured':
+      return 'not measured';
+    case 'met':
+      return 'met';
+    case 'missed': {
+      const by = Math.abs((target.reached ?? NaN) / target.ratio - 1) * 100;
+      return `MISSED by ${significant(by)} %`;
+    }
+    case 'noisy':
+      return `too noisy to tell (met in ${of})`;
+  }
 }
 
+/** What was wanted of whom, what was reached, and the verdict: the cells of a row. */
+export function targetCells({ title, target }: WorkloadReport): string[] | undefined {
+  if (target === undefined) return undefined;
+  const wanted = `${target.atMost ? '≤' : '≥'} ${String(target.ratio)} × ${target.yardstick ?? '?'}`;
+  const reached = target.reached === undefined ? '?' : `${target.reached.toFixed(2)} ×`;
+  return [title, target.ours ?? '?', wanted, reached, verdict(target)];
+}
+
+/** Said below every table of targets. */
+export const TARGETS_NOTE =
+  'Ours is the best of its rows by median, a choice that an application makes by options; so is ' +
+  'the peer. Peers that block the event loop do not count.';
+
 function targetsText(workloads: readonly WorkloadReport[]): string {
-  const lines = workloads.flatMap(({ title, target }) => {
-    if (target === undefined) return [];
-    const wanted = `${target.atMost ? '≤' : '≥'} ${String(target.ratio)} × ${target.yardstick ?? '?'}`;
-    const reached = target.reached === undefined ? '?' : `${target.reached.toFixed(2)} ×`;
-    const who = target.ours === undefined ? '' : `(${target.ours})`;
-    return [[title, wanted, reached, `${verdict(target)} ${who}`]];
+  const lines = workloads.flatMap((workload) => {
+    const cells = targetCells(workload);
+    return cells === undefined ? [] : [cells];
   });
   if (lines.length === 0) return '';
-  const widths = [0, 1, 2].map((at) => Math.max(...lines.map((line) => line[at]?.length ?? 0)));
+  const widths = [0, 1, 2, 3].map((at) => Math.max(...lines.map((line) => line[at]?.length ?? 0)));
   const rows = lines.map(
-    (line) => `  ${line.map((c, at) => c.padEnd(widths[at] ?? 0)).join('  ')}`,
+    (line) => `  ${line.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ')}`,
   );
-  return ['Targets (peers that block the event loop do not count)', ...rows, ''].join('\n');
+  return ['Targets', ...rows, `  ${TARGETS_NOTE}`, ''].join('\n');
+}
+
+function recordedText(workloads: readonly WorkloadReport[]): string {
+  const lines = comparedWithRecorded(workloads).map((line) => `  ${line}`);
+  if (lines.length === 0) return '';
+  return ['Beside figures recorded on another run, not measured here', ...lines, ''].join('\n');
 }
 
 /** Where anyone but the floor beats our best, said plainly. */
 function peersWinText(workloads: readonly WorkloadReport[]): string {
-  const lines = workloads.flatMap((workload) => {
+  const lines = peersWin(workloads).map((line) => `  ${line}`);
+  return lines.length === 0 ? '' : ['Where a peer wins', ...lines, ''].join('\n');
+}
+
+/** One line for each workload that somebody else does best. */
+export function peersWin(workloads: readonly WorkloadReport[]): string[] {
+  return workloads.flatMap((workload) => {
     const ours = bestOurs(workload);
     const best = bestOf(
       workload.metric,
@@ -131,7 +167,6 @@ function peersWinText(workloads: readonly WorkloadReport[]): string {
       return [];
     }
     const by = ratioText(workload.metric, best.summary.median, ours.summary.median);
-    return [`  ${workload.title}: ${best.title}, by ${by} × (${best.lacks || 'lacks nothing'})`];
+    return [`${workload.title}: ${best.title}, by ${by} × (${best.lacks || 'lacks nothing'})`];
   });
-  return lines.length === 0 ? '' : ['Where a peer wins', ...lines, ''].join('\n');
 }

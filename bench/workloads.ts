@@ -91,7 +91,8 @@ function recover(name: string, logBytes: number, tier: Workload['tier']): Worklo
   };
 }
 
-const DURABLE = [...OURS, 'ours-zeroed', ...HAND_MADE, ...PACKAGES];
+const HAND_MADE_DURABLE = ['group-commit', 'group-commit-direct', 'group-commit-sync'] as const;
+const DURABLE = [...OURS, 'ours-zeroed', ...HAND_MADE_DURABLE, ...PACKAGES];
 const WRITTEN = ['ours', ...HAND_MADE, 'write-stream', ...PACKAGES];
 const TO_DISK = [...OURS, 'group-commit', 'write-stream', 'fio'];
 
@@ -123,16 +124,23 @@ export const WORKLOADS: readonly Workload[] = [
     target: { ratio: 1.3, yardstick: BEST_PEER },
   }),
   large('durable', 64, ['4k', 4096], {
-    contenders: [...OURS, 'ours-zeroed', ...HAND_MADE, 'better-sqlite3', 'lmdb', 'classic-level'],
+    contenders: [
+      ...OURS,
+      'ours-zeroed',
+      ...HAND_MADE_DURABLE,
+      'better-sqlite3',
+      'lmdb',
+      'classic-level',
+    ],
     tier: 'default',
   }),
   large('durable', 64, ['64k', 65536], {
-    contenders: [...OURS, ...HAND_MADE, 'better-sqlite3', 'lmdb', 'classic-level'],
-    tier: 'extended',
+    contenders: [...OURS, ...HAND_MADE_DURABLE, 'better-sqlite3', 'lmdb', 'classic-level'],
+    tier: 'default',
   }),
   large('durable', 16, ['1m', MIB], {
-    contenders: [...OURS, ...HAND_MADE, 'better-sqlite3', 'lmdb'],
-    tier: 'extended',
+    contenders: [...OURS, ...HAND_MADE_DURABLE, 'better-sqlite3', 'lmdb'],
+    tier: 'default',
   }),
   large('disk', 64, ['4k', 4096], { contenders: TO_DISK, tier: 'extended' }),
   large('disk', 64, ['64k', 65536], {
@@ -163,6 +171,7 @@ export const QUICK_CONTENDERS: ReadonlySet<string> = new Set([
   'ours-direct',
   'ours-zeroed',
   'group-commit',
+  'group-commit-direct',
   'write-stream',
   'fio',
 ]);

@@ -73,6 +73,14 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
     load: handMade(false),
   },
   {
+    id: 'group-commit-direct',
+    title: 'hand-made group commit, O_DIRECT',
+    family: 'peer',
+    blocks: false,
+    lacks: 'recovery, bounds, positions, lock',
+    load: () => import('./group-commit-direct.js').then((module) => module.groupCommitDirect()),
+  },
+  {
     id: 'group-commit-sync',
     title: 'hand-made group commit, fs.writeSync',
     family: 'peer',

@@ -1,7 +1,9 @@
 // Ours. The library is loaded from the built package when a trial runs, so the harness stands on
 // its own and a broken build shows as rows that say so.
 
+import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { AppendLog, AppendTask, Contender, OpenContext } from '../contender.js';
 import type * as library from '../../lib/index.js';
 import { buildLog } from '../log-file.js';
@@ -70,12 +72,60 @@ async function openLog(
     }),
   });
   const { name, fallbackReason } = writer.driver;
+  const zeros = variant.zeroedBefore ? new ZerosBefore(path, context.zeroedBytes) : undefined;
   return {
+    ...(zeros !== undefined && {
+      ready: () => zeros.finished(),
+      atEnd: () => {
+        zeros.check();
+      },
+    }),
     append: (sequence, key, value) => writer.append(WalEntry.put(sequence, key, value)),
     flush: () => writer.flush(),
     close: () => writer.close(),
     note: fallbackReason === undefined ? `driver ${name}` : `driver ${name}: ${fallbackReason}`,
   };
+}
+
+const ZEROS_MS_MAX = 20_000;
+const POLL_MS = 10;
+/** As long without growth, the zeroing is taken for finished. */
+const STILL_MS = 100;
+
+/**
+ * Watches the log's zeros grow. Asked for n bytes the library zeroes n, then, as that is not twice
+ * what is wanted next, 2n; it goes on when a third of that is used up.
+ */
+class ZerosBefore {
+  private readonly path: string;
+  private readonly bytesMin: number;
+  private size = 0;
+
+  constructor(path: string, bytes: number) {
+    this.path = path;
+    this.bytesMin = 3 * Math.min(bytes, PREALLOCATE_BYTES_MAX);
+  }
+
+  /** Resolves when the zeros are there, nothing is added to them, and they are durable. */
+  async finished(): Promise<void> {
+    let stillMs = 0;
+    for (let ms = 0; stillMs < STILL_MS || this.size < this.bytesMin; ms += POLL_MS) {
+      if (ms > ZEROS_MS_MAX) throw new Error('the space was not zeroed ahead in time');
+      await delay(POLL_MS);
+      const { size } = fs.statSync(this.path);
+      stillMs = size === this.size ? stillMs + POLL_MS : 0;
+      this.size = size;
+    }
+    const fd = fs.openSync(this.path, 'r');
+    fs.fsyncSync(fd);
+    fs.closeSync(fd);
+  }
+
+  /** Throws when more was zeroed since. */
+  check(): void {
+    if (fs.statSync(this.path).size === this.size) return;
+    throw new Error('zeroing went on during the measurement: ask for more bytes beforehand');
+  }
 }
 
 async function byChunks(reader: library.WalReader): Promise<{ records: number; check: number }> {
