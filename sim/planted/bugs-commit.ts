@@ -37,13 +37,22 @@ export const COMMIT_BUGS: readonly Mutation[] = [
     'await syncAlone(this.#file);\n      this.#',
     'await this.#file.sync().catch(() => this.#file.sync());\n      this.#',
   ),
-  planted(
-    'sync-error-forgotten',
-    'a failed sync does not poison: the next one settles what it failed to make durable',
-    COMMIT,
-    'this.#poison(failure.syncFailed(this.#file.path, error));\n    }\n    this.#isSyncing',
-    'void error;\n    }\n    this.#isSyncing',
-  ),
+  {
+    name: 'sync-error-forgotten',
+    breaks: 'a failed sync does not poison: the next one settles what it failed to make durable',
+    edits: [
+      {
+        file: COMMIT,
+        find: 'this.#poison(failure.syncFailed(this.#file.path, error));\n    }\n    this.#isSyncing',
+        replace: 'void error;\n    }\n    this.#isSyncing',
+      },
+      {
+        file: 'lib/sync-alone.ts',
+        find: 'sync.then(forget, () => undefined);',
+        replace: 'sync.then(forget, forget);',
+      },
+    ],
+  },
   planted(
     'sync-error-swallowed',
     'a failed sync counts as done',
