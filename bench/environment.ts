@@ -32,7 +32,7 @@ const FILE_SYSTEMS: Readonly<Record<number, string>> = {
   0xf2f52010: 'F2FS',
 };
 
-/** Building just before a run leaves about half of this behind. */
+/** Above this a run is marked: somebody else was using the machine. */
 const LOAD_PER_CORE_MAX = 0.35;
 
 export function describeEnvironment(directory: string, commandArguments: string[]): Environment {

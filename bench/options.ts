@@ -42,11 +42,11 @@ Usage: npm run bench -- [options] [workload ...]
        npm run bench -- counts          system calls and bytes per append, by strace
        npm run bench -- --from FILE     table and chart of an earlier result, nothing measured
 
-Without names the default workloads run, about three minutes. A name may be a group: durable,
+Without names the default workloads run, for some minutes. A name may be a group: durable,
 written, disk, replay, recover.
 
 Options:
-  --quick            ours, the yardsticks and the floor only, 3 short rounds: about 30 s
+  --quick            ours, the yardsticks and the floor only, 3 short rounds
   --all              every workload, longer trials: about ten minutes
   --rounds N         rounds; every row tells the median of them (default ${String(ROUNDS.default)}, 1 to ${String(ROUNDS_MAX)})
   --measure MS       length of a trial in ms (default ${String(MEASURE_MS.default)})

@@ -4,6 +4,7 @@ import type { TrialResult } from './contender.js';
 import { judge, rowOf, type Report, type WorkloadReport } from './report.js';
 import { reportText } from './table.js';
 import { WORKLOADS, type Workload } from './workloads.js';
+import { ENVIRONMENT } from './test-environment.js';
 
 function workload(name: string): Workload {
   const found = WORKLOADS.find((one) => one.name === name);
@@ -33,18 +34,7 @@ const DURABLE = reportOf('durable-64', {
 });
 
 function wholeReport(workloads: WorkloadReport[]): Report {
-  const environment = {
-    date: '2026-01-01',
-    cpu: 'a <CPU> & more',
-    cores: 2,
-    memoryGiB: 4,
-    kernel: 'Linux',
-    node: 'v20',
-    fileSystem: 'ext4',
-    commit: 'abc',
-    command: 'npm run bench',
-    load: 0,
-  };
+  const environment = { ...ENVIRONMENT, cpu: 'a <CPU> & more', command: 'npm run bench' };
   return { environment, rounds: 3, measureMs: 250, workloads };
 }
 

@@ -2,20 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { WorkloadReport } from './report.js';
 import { judge, rowOf } from './report.js';
 import { figuresBlock, withFigures } from './save.js';
+import { ENVIRONMENT } from './test-environment.js';
 import { WORKLOADS } from './workloads.js';
-
-const ENVIRONMENT = {
-  date: '2026-01-01',
-  cpu: 'a CPU',
-  cores: 2,
-  memoryGiB: 4,
-  kernel: 'Linux',
-  node: 'v20',
-  fileSystem: 'ext4',
-  commit: 'abc',
-  command: 'npm run bench -- --save',
-  load: 0,
-};
 
 function measured(name: string, rates: Record<string, number>): WorkloadReport {
   const workload = WORKLOADS.find((one) => one.name === name);

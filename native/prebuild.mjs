@@ -1,4 +1,4 @@
-// npm run prebuild: the binaries that the package ships, in native/prebuilds/<target>/: Node-API, one
+// npm run prebuilds: the binaries that the package ships, in native/prebuilds/<target>/: Node-API, one
 // for every Node.js from 20 on, needing the C library alone and no young one. A target whose
 // compiler is not here is skipped, aloud; with --all that is a failure.
 import { spawnSync } from 'node:child_process';

@@ -80,7 +80,8 @@ export interface Addon {
   ringClose(ring: number): void;
   ringStats(ring: number): RingStats;
   /**
-   * `flags`: RWF_ flags of pwritev2(2). `quick`: a write into the page cache, which may be made at once.
+   * `flags`: RWF_ flags of pwritev2(2). `quick`: a write into the page cache, which may be made at
+   * once.
    */
   ringWrite(
     ring: number,

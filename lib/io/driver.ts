@@ -118,7 +118,8 @@ export interface IoDriver {
   open(path: string, options: IoOpenOptions): Promise<IoFile>;
   /**
    * Locks the log at `path` against every other writer, in this process and in others, by
-   * `<path>.lock`, created with permission bits `mode` (default 0o600). Rejects with `WalError` `ERR_WAL_LOCKED`, naming the holder where it is known.
+   * `<path>.lock`, created with permission bits `mode` (default 0o600). Rejects with `WalError`
+   * `ERR_WAL_LOCKED`, naming the holder where it is known.
    */
   lock(path: string, mode?: number): Promise<IoLock>;
   /** Names (no paths, no `.` and `..`) in a directory, sorted. */
