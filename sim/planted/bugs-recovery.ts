@@ -1,11 +1,18 @@
 // Planted bugs in what happens when a log is opened, and in the queue in front of the writer.
 
-import { type Mutation, planted } from './mutation.js';
+import { type Edit, type Mutation, planted } from './mutation.js';
 
 const RECOVERY = 'lib/recovery.ts';
 const TAIL = 'lib/tail.ts';
 const APPENDER = 'lib/appender.ts';
 const WRITER = 'lib/writer.ts';
+
+/** No copy is kept of a torn tail that holds whole records. */
+const NOTHING_KEPT: Edit = {
+  file: TAIL,
+  find: '...(inside && { holdsRecords: true })',
+  replace: '...(inside && {})',
+};
 
 const RECOVERY_BUGS: readonly Mutation[] = [
   planted(
@@ -98,16 +105,22 @@ const RECOVERY_BUGS: readonly Mutation[] = [
     breaks: 'damage in the middle is taken for a torn tail, and nothing of it is kept',
     edits: [
       { file: TAIL, find: 'if (search === undefined) {', replace: 'if (search >= 0 || !search) {' },
-      { file: TAIL, find: '...(inside && { holdsRecords: true })', replace: '...(inside && {})' },
+      NOTHING_KEPT,
     ],
   },
-  planted(
-    'garbage-header-believed',
-    'a header is believed without its magic',
-    TAIL,
-    'const isHeader = hasHeader(window, index);',
-    'const isHeader = index >= 0;',
-  ),
+  {
+    // What a torn record hides would be kept all the same: one covers for the other.
+    name: 'garbage-header-believed',
+    breaks: 'a header is believed without its magic, and nothing of what it hides is kept',
+    edits: [
+      {
+        file: TAIL,
+        find: 'const isHeader = hasHeader(window, index);',
+        replace: 'const isHeader = index >= 0;',
+      },
+      NOTHING_KEPT,
+    ],
+  },
   planted(
     'nested-records-follow',
     'a record inside the value of a torn one is taken for a later record',
