@@ -17,11 +17,10 @@ import { Latencies } from './latencies.js';
 import type { ResolvedOptions } from './options.js';
 import type { RecordFields } from './record.js';
 import { Settlement } from './settlement.js';
-import { syncAlone } from './sync-alone.js';
+import { isWriteHalf, syncAlone } from './sync-alone.js';
 import { SyncGoal } from './sync-goal.js';
 import { WriteLane } from './write-lane.js';
 import { Watermarks } from './watermarks.js';
-import { isWriteHalf } from './write-fully.js';
 import { ZeroAhead } from './zero-ahead.js';
 
 /** Owns what is between an append and the driver. */
@@ -230,11 +229,13 @@ export class CommitPipeline {
   /**
    * A dsync write makes its own range durable, nothing before it: so it serves only where all
    * before is durable, or in a dsync write that is acknowledged first. And only inside space that
-   * is zeroed already: there it cannot run out of space, and needs no journal commit.
+   * is zeroed already: there it cannot run out of space, and needs no journal commit. Through the
+   * page cache, those who only want to be written would wait for a sync that is not theirs.
    */
   #mayDsync(batch: Batch, isChain: boolean): boolean {
-    if (!this.#lane.isDirect || !this.#file.honoursDsync) return false;
-    if (!this.#settlement.wantsDurable) return false;
+    const { wantsDurable, wantsWritten } = this.#settlement;
+    if (!this.#file.honoursDsync || !wantsDurable) return false;
+    if (wantsWritten && !this.#lane.isDirect) return false;
     const isZeroed = batch.end <= this.#zeros.durable;
     return isZeroed && isChain && this.durableEnd === this.#lane.writtenEnd;
   }

@@ -29,6 +29,11 @@ export class Settlement {
     return this.#written.isEmpty && this.#durable.isEmpty;
   }
 
+  /** Somebody waits for no more than the write. */
+  get wantsWritten(): boolean {
+    return !this.#written.isEmpty;
+  }
+
   /** Somebody waits for durability. */
   get wantsDurable(): boolean {
     return !this.#durable.isEmpty;

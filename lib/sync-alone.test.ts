@@ -4,8 +4,9 @@ import { expect, test } from 'vitest';
 
 import type { IoFile } from './io/driver.js';
 import { IoError } from './io/driver.js';
-import { syncAlone } from './sync-alone.js';
+import { askAlone, syncAlone } from './sync-alone.js';
 import { rejectionOf } from './test-tools/outcomes.js';
+import { writeFully, writeJob } from './write-fully.js';
 
 /** A file of which only `sync` is there; each waits for `end`. */
 class SyncedFile {
@@ -63,4 +64,44 @@ test('files do not wait for one another', () => {
   void syncAlone(one.file);
   void syncAlone(other.file);
   expect([one.syncs.started, other.syncs.started]).toEqual([1, 1]);
+});
+
+test('a write that failed before its sync stands in nobody’s way; one that failed in it does', async () => {
+  for (const writeHalf of [true, false]) {
+    const { file, syncs } = syncedFile();
+    const failure = new IoError('ENOSPC', 'write', 'a', { writeHalf });
+    let fail: (error: Error) => void = () => undefined;
+    const write = askAlone(file, () => new Promise((_, reject) => (fail = reject)));
+    const sync = syncAlone(file);
+    await Promise.resolve();
+    expect(syncs.started).toBe(0);
+    fail(failure);
+    expect(await rejectionOf(write)).toBe(failure);
+    if (!writeHalf) {
+      expect(await rejectionOf(sync)).toBe(failure);
+      expect(syncs.started).toBe(0);
+      continue;
+    }
+    expect(syncs.started).toBe(1);
+    syncs.end();
+    await sync;
+  }
+});
+
+test.each([
+  ['through the page cache waits for the sync under way', undefined, 0],
+  ['past it does not: its errors are its own', { blockBytes: 512 }, 1],
+])('a dsync write %s', async (_words, direct, startedAtOnce) => {
+  const { file, syncs } = syncedFile();
+  let writes = 0;
+  const write = (): Promise<number> => Promise.resolve(512 * ++writes);
+  const target = Object.assign(file, { direct, write });
+  const sync = syncAlone(target);
+  const memory = { bytes: new Uint8Array(512), release: () => undefined };
+  const written = writeFully(target, writeJob(memory, 0, 512, 0, true));
+  await Promise.resolve();
+  expect(writes).toBe(startedAtOnce);
+  syncs.end();
+  await Promise.all([sync, written]);
+  expect(writes).toBe(1);
 });

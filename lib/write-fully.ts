@@ -4,7 +4,7 @@
 import { errnoOf } from './errors.js';
 import type { IoFile, IoMemory } from './io/driver.js';
 import { IoError } from './io/driver.js';
-import { syncAlone } from './sync-alone.js';
+import { askAlone, isWriteHalf, syncAlone } from './sync-alone.js';
 
 /** How often in a row a write that was interrupted (EINTR, EAGAIN) is resubmitted. */
 export const RESUBMITS_MAX = 16;
@@ -50,7 +50,9 @@ export async function writeFully(file: IoFile, job: WriteJob): Promise<void> {
     let count: number;
     try {
       const length = limit - done;
-      count = await file.write(job.memory, start + done, length, position + done, { dsync });
+      const write = (): Promise<number> =>
+        file.write(job.memory, start + done, length, position + done, { dsync });
+      count = await (dsync && !isDirect(file) ? askAlone(file, write) : write());
     } catch (error) {
       // A dsync write may have been interrupted in its sync half; that is the caller's to judge.
       const again = isInterruption(error) && (!dsync || isWriteHalf(error));
@@ -108,11 +110,11 @@ export function isInterruption(error: unknown): boolean {
   return errno === 'EINTR' || errno === 'EAGAIN';
 }
 
-/** Whether it is certain that a failed dsync write never came to its sync. */
-export function isWriteHalf(error: unknown): boolean {
-  return error instanceof IoError && error.writeHalf;
+/** Whether writes go past the page cache. */
+export function isDirect({ direct }: IoFile): boolean {
+  return direct !== undefined && 'blockBytes' in direct;
 }
 
-function directUnit(file: IoFile): number {
-  return file.direct !== undefined && 'blockBytes' in file.direct ? file.direct.blockBytes : 1;
+function directUnit({ direct }: IoFile): number {
+  return direct !== undefined && 'blockBytes' in direct ? direct.blockBytes : 1;
 }

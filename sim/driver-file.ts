@@ -13,7 +13,7 @@ import type { SimInode } from './disk-file.js';
 import type { Effect, OperationDetails, SimDriver } from './driver.js';
 import type { TouchedRange } from './driver-operation.js';
 import { SimMemory } from './driver-memory.js';
-import { failSyncOf, syncFile } from './driver-sync.js';
+import { failSyncOf, syncFile, tellFailedWriteback } from './driver-sync.js';
 import { type WriteFate, drawWriteFate } from './driver-write.js';
 import { BLOCK_BYTES, SECTOR_BYTES } from './profile.js';
 
@@ -225,7 +225,11 @@ export class SimFile implements IoFile {
     }
     const lies = environment.fileSystem.profile === 'lying' && environment.has('lying-sync');
     if (lies && environment.choices.chance(LANE.fault, 128)) environment.fire('lying-sync');
-    else if (this.honoursDsync) this.inode.syncRange(position, fate.landed);
+    else if (this.honoursDsync) {
+      this.inode.syncRange(position, fate.landed);
+      // Past the cache nothing of this descriptor's is ever written back behind it.
+      if (!this.#isDirect()) tellFailedWriteback(this);
+    }
   }
 
   /** Dirty pages of the range go to the device before it is read. */

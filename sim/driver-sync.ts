@@ -51,6 +51,15 @@ export function syncFile(
   throw new IoError('EIO', 'fdatasync', file.path);
 }
 
+/** A writeback that failed is told once: to the next that syncs, be it a range. Throws, if so. */
+export function tellFailedWriteback(file: SyncedFile): void {
+  const { inode } = file;
+  const wasTold = file.errorsSeen >= inode.errors;
+  file.errorsSeen = inode.errors;
+  inode.errorsTold = inode.errors;
+  if (!wasTold) throw new IoError('EIO', 'write', file.path);
+}
+
 /** Background writeback of a file fails: pages are clean, the error waits for the next sync. */
 export function failBackground(environment: SimEnvironment, inode: SimInode): void {
   const dirty = inode.dirtySectors();

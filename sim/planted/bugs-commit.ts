@@ -48,8 +48,8 @@ export const COMMIT_BUGS: readonly Mutation[] = [
       },
       {
         file: 'lib/sync-alone.ts',
-        find: 'sync.then(forget, () => undefined);',
-        replace: 'sync.then(forget, forget);',
+        find: 'if (isWriteHalf(error)) forget();',
+        replace: 'forget();',
       },
     ],
   },
@@ -80,8 +80,8 @@ export const COMMIT_BUGS: readonly Mutation[] = [
     'dsync-where-it-is-not-honoured',
     'dsync is trusted on file systems that ignore it',
     COMMIT,
-    'if (!this.#lane.isDirect || !this.#file.honoursDsync) return false;',
-    'if (!this.#lane.isDirect) return false;',
+    'if (!this.#file.honoursDsync || !wantsDurable) return false;',
+    'if (!wantsDurable) return false;',
   ),
   planted(
     'dsync-enospc-harmless',
