@@ -6,6 +6,7 @@
 // padded with zeros. A full batch is cut at its last whole block instead; the rest goes into the
 // next batch, so that both can be in flight without touching one block.
 
+import { BatchMemory } from './batch-memory.js';
 import { assert } from './errors.js';
 import type { IoDriver, IoMemory } from './io/driver.js';
 import { MEMORY_ALIGNMENT } from './io/driver.js';
@@ -16,8 +17,6 @@ import { writeJob } from './write-fully.js';
 
 /** The unit that no two writes in flight may share, in bytes. */
 export const BLOCK_BYTES = MEMORY_ALIGNMENT;
-/** How many memories of batch size are kept for the next batches. */
-const POOL_MAX = 16;
 /** Batches that fill up make the next one twice as large, up to so many times the batch size … */
 const GROWTH_MAX = 16;
 /** … and up to this, in bytes: beyond, larger writes are no faster. */
@@ -89,10 +88,9 @@ export interface EncoderOptions {
 
 /** Lays records out in batches, one after the other. */
 export class BatchEncoder {
-  readonly #driver: IoDriver;
+  readonly #memory: BatchMemory;
   readonly #batchSize: number;
   readonly #isDirect: boolean;
-  readonly #pool: IoMemory[] = [];
   readonly #full: Batch[] = [];
   #open: Batch | undefined;
   /** How much the next batch takes. One write for a tick's appends is one sync for them all. */
@@ -102,7 +100,7 @@ export class BatchEncoder {
   #end: number;
 
   constructor(driver: IoDriver, options: EncoderOptions) {
-    this.#driver = driver;
+    this.#memory = new BatchMemory(driver);
     this.#batchSize = options.batchSize;
     this.#capacity = options.batchSize;
     this.#isDirect = options.isDirect;
@@ -150,13 +148,13 @@ export class BatchEncoder {
 
   /** Takes a finished batch's memory back. */
   recycle(batch: Batch): void {
-    this.#reuse(batch.memory);
+    this.#memory.give(batch.memory);
   }
 
   /** Forgets everything encoded; goes on at `position`, inside a block that starts with `carry`. */
   reset(position: number, carry: Uint8Array): void {
-    for (const batch of this.#full.splice(0)) this.#reuse(batch.memory);
-    if (this.#open !== undefined) this.#reuse(this.#open.memory);
+    for (const batch of this.#full.splice(0)) this.#memory.give(batch.memory);
+    if (this.#open !== undefined) this.#memory.give(this.#open.memory);
     this.#open = undefined;
     this.#next = startAt(position, carry);
     this.#end = position;
@@ -165,7 +163,7 @@ export class BatchEncoder {
   /** Gives all memory that is not in flight back. */
   release(): void {
     this.reset(this.#end, new Uint8Array(0));
-    for (const memory of this.#pool.splice(0)) memory.release();
+    this.#memory.release();
   }
 
   #room(length: number): Batch {
@@ -180,7 +178,7 @@ export class BatchEncoder {
     } else if (open !== undefined) {
       this.#next = { ...this.#next, position: open.position, submitted: open.submitted };
       this.#next.carry = open.memory.bytes.slice(0, open.used);
-      this.#reuse(open.memory);
+      this.#memory.give(open.memory);
       this.#open = undefined;
     }
     return this.#start(length, memory);
@@ -196,10 +194,7 @@ export class BatchEncoder {
 
   #grow(): void {
     const most = Math.min(this.#batchSize * GROWTH_MAX, GROWN_BYTES_MAX);
-    const capacity = Math.max(this.#batchSize, Math.min(this.#capacity * 2, most));
-    if (capacity === this.#capacity) return;
-    this.#capacity = capacity;
-    for (const memory of this.#pool.splice(0)) memory.release();
+    this.#capacity = Math.max(this.#batchSize, Math.min(this.#capacity * 2, most));
   }
 
   /** Seals the open batch; a full one for O_DIRECT is cut at its last whole block. */
@@ -222,24 +217,10 @@ export class BatchEncoder {
     return batch;
   }
 
-  get #pooledBytes(): number {
-    return roundUp(this.#capacity + BLOCK_BYTES);
-  }
-
   /** Memory for a batch that takes a record of `length` bytes behind what is carried over. */
   #memoryFor(length: number): IoMemory {
     const carry = this.#isDirect ? BLOCK_BYTES : 0;
-    const wanted = roundUp(carry + Math.max(length, this.#capacity));
-    const bytes = Math.max(wanted, this.#pooledBytes);
-    return (
-      (bytes === this.#pooledBytes ? this.#pool.pop() : undefined) ?? this.#driver.memory(bytes)
-    );
-  }
-
-  #reuse(memory: IoMemory): void {
-    const fits = memory.bytes.length === this.#pooledBytes;
-    if (fits && this.#pool.length < POOL_MAX) this.#pool.push(memory);
-    else memory.release();
+    return this.#memory.take(roundUp(carry + Math.max(length, this.#capacity)));
   }
 }
 
