@@ -6,7 +6,7 @@ import type { AppenderOptions, AppenderStats, Swap } from './appender-types.js';
 import type { CommitPipeline } from './commit.js';
 import { events } from './diagnostics.js';
 import { WalError } from './errors.js';
-import { poisoned } from './failure.js';
+import { noMemory, poisoned } from './failure.js';
 import * as record from './record.js';
 import type { Item, Waiter, WaitingAppend } from './waiters.js';
 import { WaitingLine, numbersOf, renumber } from './waiters.js';
@@ -200,7 +200,7 @@ export class Appender {
       // No memory for it: the next record takes its number, or the log would have a gap.
       sequencer?.reset(sequence - 1n);
       this.#rejected++;
-      throw error;
+      throw error instanceof RangeError ? noMemory(this.#options.path, length, error) : error;
     }
     this.#queuedRecords++;
     this.#queuedBytes += length;

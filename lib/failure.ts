@@ -65,6 +65,16 @@ export function writeFailed(
   );
 }
 
+/** There is no memory to encode a record of so many bytes in: nothing of it was written. */
+export function noMemory(path: string, bytes: number, cause: RangeError): WalError {
+  return new WalError(
+    'ERR_WAL_WRITE',
+    `cannot append ${String(bytes)} bytes to '${path}': ${cause.message}. Nothing was written, and ` +
+      'the log goes on: append again when memory is free',
+    { path, errno: 'ENOMEM', cause },
+  );
+}
+
 /** A sync failed: nobody knows what the disk has of what was not durable before. */
 export function syncFailed(path: string, cause: unknown): WalError {
   return new WalError(
