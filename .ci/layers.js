@@ -26,6 +26,7 @@ export const LAYERS = [
       ...[
         'ack-queue',
         'batch',
+        'batch-memory',
         'batch-value',
         'failure',
         'waiters',
