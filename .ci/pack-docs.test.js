@@ -119,6 +119,11 @@ describe('README.md', () => {
     });
   });
 
+  test('the oldest kernel is the one that the code names', async () => {
+    const { KERNEL_NEEDED } = await import(join(ROOT, 'dist', 'lib', 'io', 'uring-reason.js'));
+    expect(read('README.md')).toContain(`Linux ${KERNEL_NEEDED} or later gives io_uring`);
+  });
+
   test('the seccomp rule allows the three system calls of io_uring, no more', () => {
     const [, json] = /```json\n([^]*?)```/.exec(between(read('README.md'), 'seccomp')) ?? [];
     expect(JSON.parse(json)).toEqual({

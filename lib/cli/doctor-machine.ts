@@ -5,11 +5,10 @@ import { release } from 'node:os';
 import { errnoOf } from '../errors.js';
 import { addonProblem } from '../io/addon.js';
 import { createUringDriver } from '../io/uring.js';
+import { KERNEL_NEEDED } from '../io/uring-reason.js';
 import { describeError } from './report.js';
 import type { Finding } from './doctor.js';
 
-/** Operations that the driver needs are there from this Linux on. */
-const KERNEL_NEEDED = [5, 6] as const;
 /** Buffers are registered with the ring up to about this, for a process without rights; bytes. */
 const MEMLOCK_BYTES_ENOUGH = 8 * 1024 * 1024;
 const SECCOMP_ADVICE =
@@ -21,7 +20,7 @@ export function checkMachine(): Finding[] {
   const uring = uringProblem();
   return [
     checkKernel(),
-    checkAddon(),
+    addonFinding(addonProblem()),
     checkUring(uring, readOrUndefined('/proc/sys/kernel/io_uring_disabled')),
     checkMemlock(readOrUndefined('/proc/self/limits'), process.getuid?.() === 0),
     checkDriver(uring),
@@ -40,20 +39,31 @@ export function kernelFinding(platform: string, version: string, found: string):
     const advice = 'io_uring is Linux only; the thread pool does the work';
     return { name, verdict: 'note', found, advice };
   }
-  const [major = 0, minor = 0] = version.split('.').map((part) => parseInt(part, 10));
-  const [neededMajor, neededMinor] = KERNEL_NEEDED;
+  const numbers = (text: string): number[] => text.split('.').map((part) => parseInt(part, 10));
+  const [major = 0, minor = 0] = numbers(version);
+  const [neededMajor = 0, neededMinor = 0] = numbers(KERNEL_NEEDED);
   const isNew = major > neededMajor || (major === neededMajor && minor >= neededMinor);
   if (isNew) return { name, verdict: 'ok', found };
-  const advice = `io_uring needs Linux ${KERNEL_NEEDED.join('.')} or later; 5.11 for all of it`;
+  const advice = `io_uring needs Linux ${KERNEL_NEEDED} or later; the thread pool does the work`;
   return { name, verdict: 'note', found, advice };
 }
 
-function checkAddon(): Finding {
-  const problem = addonProblem();
+/** Judges the addon; `problem` is why it is not there. */
+export function addonFinding(problem: string | undefined): Finding {
   const name = 'addon';
   if (problem === undefined) return { name, verdict: 'ok', found: 'loaded' };
-  const advice = 'install the package again, or run npm run build:native where it is built';
-  return { name, verdict: 'note', found: problem, advice };
+  return { name, verdict: 'note', found: problem, advice: addonAdvice(problem) };
+}
+
+function addonAdvice(problem: string): string {
+  if (problem.includes('loading addons is disabled')) {
+    return 'start node without --no-addons (look into NODE_OPTIONS, too), or do without io_uring';
+  }
+  if (problem.includes('is Linux only')) return 'none is needed: the thread pool does the work';
+  if (problem.includes('Cannot find a binary')) {
+    return 'the package brings none for this system: the thread pool does the work';
+  }
+  return 'install the package again, or run npm run build:native where it is built';
 }
 
 /** Why a ring cannot be had, or undefined. */
@@ -71,6 +81,10 @@ export function checkUring(problem: string | undefined, disabled: string | undef
   const name = 'io_uring';
   const setting = disabled === undefined ? '' : ` (kernel.io_uring_disabled = ${disabled.trim()})`;
   if (problem === undefined) return { name, verdict: 'ok', found: `allowed${setting}` };
+  // The finding on the addon has said why, and what to do.
+  if (problem.includes('the native addon is not there')) {
+    return { name, verdict: 'note', found: `not tried without the addon${setting}` };
+  }
   const found = `${problem}${setting}`;
   return { name, verdict: 'note', found, advice: uringAdvice(problem) };
 }

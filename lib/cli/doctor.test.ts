@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { COMMAND_PATH, finished, inFolder, runCommand, start } from '../fixtures/command.js';
-import { mountSmall } from '../test-tools/file-systems.js';
+import { mountSmall, mountVolatile } from '../test-tools/file-systems.js';
 import { withoutIoUring } from '../test-tools/launchers.js';
 import type { Finding } from './doctor.js';
 import {
@@ -22,7 +22,7 @@ import {
   spaceFinding,
   writeCacheFinding,
 } from './doctor-directory.js';
-import { checkMemlock, checkUring, kernelFinding } from './doctor-machine.js';
+import { addonFinding, checkMemlock, checkUring, kernelFinding } from './doctor-machine.js';
 import { deviceNumbers, fileSystemOf, lookUpWriteCache } from './file-system.js';
 
 interface Report {
@@ -61,11 +61,26 @@ describe('the doctor judges', () => {
     ['a seccomp filter forbids it, or kernel.io_uring_disabled = 1 does', 'note', /group.*seccomp/],
     ["a seccomp filter forbids it, as Docker's default profile does", 'note', /--security-opt/],
     ['no memory for a ring', 'note', /thread pool/],
+    ['ERR_WAL_DRIVER: the native addon is not there: reasons', 'note', undefined],
   ])('io_uring: %s', (problem, verdict, advice) => {
     const finding = checkUring(problem, '0\n');
     expect(finding.verdict).toBe(verdict);
     expect(finding.found).toContain('kernel.io_uring_disabled = 0)');
-    if (advice !== undefined) expect(finding.advice).toMatch(advice);
+    if (advice === undefined) expect(finding.advice).toBeUndefined();
+    else expect(finding.advice).toMatch(advice);
+  });
+
+  it.each([
+    [undefined, 'ok', undefined],
+    ['Cannot load native addon because loading addons is disabled.', 'note', /--no-addons/],
+    ['io_uring is Linux only; this is darwin', 'note', /thread pool/],
+    ['Cannot find a binary for linux-riscv64-glibc', 'note', /thread pool/],
+    ["'uring_wal.node' is not whole", 'note', /install the package again/],
+  ])('addon: %s', (problem, verdict, advice) => {
+    const finding = addonFinding(problem);
+    expect(finding.verdict).toBe(verdict);
+    if (advice === undefined) expect(finding.advice).toBeUndefined();
+    else expect(finding.advice).toMatch(advice);
   });
 
   it.each([
@@ -179,6 +194,29 @@ describe('uring-wal doctor', () => {
     expect(code).toBe(1);
     expect(findingOf(stdout, 'file system')).toMatchObject({ verdict: 'problem', found: 'tmpfs' });
     expect(findingOf(stdout, 'free space')).toMatchObject({ verdict: 'note' });
+  });
+
+  it('so is an overlayfs that ignores syncs', async (context) => {
+    const directory = mountVolatile(context);
+    const { code, stdout } = await runCommand(['doctor', directory, '--json']);
+    expect(code).toBe(1);
+    expect(findingOf(stdout, 'file system')).toEqual({
+      name: 'file system',
+      verdict: 'problem',
+      found: 'overlayfs',
+      advice: 'mounted volatile: a sync does nothing here; use a volume',
+    });
+  });
+
+  it('says once that addons are forbidden, and by what', async () => {
+    await inFolder((folder) => {
+      const command = ['--no-addons', COMMAND_PATH, 'doctor', folder, '--json'];
+      const { stdout } = spawnSync(process.execPath, command, { encoding: 'utf8' });
+      expect(findingOf(stdout, 'addon')).toMatchObject({ verdict: 'note' });
+      expect(findingOf(stdout, 'addon')?.advice).toContain('--no-addons');
+      expect(findingOf(stdout, 'io_uring')?.found).toContain('not tried without the addon');
+      expect(stdout.match(/loading addons is disabled/g)).toHaveLength(1);
+    });
   });
 
   it('where io_uring is forbidden, the thread pool is taken, and it says why', async () => {

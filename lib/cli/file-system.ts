@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs';
 import { readFile, realpath, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { lookUpFaithlessMount } from './mounts.js';
 
 /** A kind of file system. `advice` says what is wrong with it for a log. */
 export interface FileSystem {
@@ -37,7 +38,7 @@ const FILE_SYSTEMS: ReadonlyMap<number, FileSystem> = new Map<number, FileSystem
     {
       name: 'overlayfs',
       promise: 'depends',
-      advice: "a container's own layer: it may be mounted volatile, and goes with it; use a volume",
+      advice: "a container's own layer: it goes with the container; use a volume",
     },
   ],
   [0x6969, { name: 'nfs', promise: 'none', advice: NETWORK }],
@@ -68,7 +69,11 @@ export async function lookUpFileSystem(
   path: string,
 ): Promise<{ readonly fileSystem: FileSystem; readonly freeBytes: number }> {
   const { type, bavail, bsize } = await statfs(path);
-  return { fileSystem: fileSystemOf(type), freeBytes: bavail * bsize };
+  const kind = fileSystemOf(type);
+  const faithless = kind.promise === 'none' ? undefined : await lookUpFaithlessMount(path);
+  const fileSystem: FileSystem =
+    faithless === undefined ? kind : { name: kind.name, promise: 'none', advice: faithless };
+  return { fileSystem, freeBytes: bavail * bsize };
 }
 
 /** What the block device under `path` says of its write cache; `root` stands for `/sys`. */

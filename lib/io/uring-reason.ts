@@ -3,6 +3,9 @@
 import { readFileSync } from 'node:fs';
 import { getSystemErrorMap } from 'node:util';
 
+/** The oldest Linux that has every operation the driver needs (FADVISE is the youngest). */
+export const KERNEL_NEEDED = '5.6';
+
 /** An errno as its name and the system's words for it. */
 export function describeErrno(errno: number): { readonly code: string; readonly detail: string } {
   const [code, detail] = getSystemErrorMap().get(-errno) ?? [`E${errno}`, `system error ${errno}`];
@@ -18,10 +21,10 @@ export function refusalReason(errno: number, ringSize: number, missingOpcode = -
   const prefix = `io_uring is refused (${code}): `;
   if (code === 'EPERM') return prefix + permissionReason(readDisabled());
   if (code === 'ENOSYS' && missingOpcode >= 0) {
-    return `${prefix}the kernel lacks operation ${missingOpcode}; Linux 5.6 or later is needed`;
+    return `${prefix}the kernel lacks operation ${missingOpcode}; Linux ${KERNEL_NEEDED} or later is needed`;
   }
   if (code === 'ENOSYS') {
-    return `${prefix}the kernel has none (Linux 5.6 or later is needed), or a sandbox hides it`;
+    return `${prefix}the kernel has none (Linux ${KERNEL_NEEDED} or later is needed), or a sandbox hides it`;
   }
   if (code === 'ENOMEM') {
     return (

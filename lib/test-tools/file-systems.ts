@@ -40,6 +40,25 @@ export function mountSmall(context: TestContext, kind: SmallFileSystem, bytes: n
   return point;
 }
 
+/** Mounts an overlayfs that ignores syncs; returns where. Unmounted with the test. */
+export function mountVolatile(context: TestContext): string {
+  const below = mountSmall(context, 'tmpfs', 16 * 1024 * 1024);
+  const [lower, upper, work, point] = ['lower', 'upper', 'work', 'mounted'].map((name) => {
+    mkdirSync(join(below, name));
+    return join(below, name);
+  }) as [string, string, string, string];
+  const options = `lowerdir=${lower},upperdir=${upper},workdir=${work},volatile`;
+  try {
+    run('mount', ['-t', 'overlay', '-o', options, 'overlay', point]);
+  } catch (error) {
+    context.skip(`cannot mount an overlayfs here: ${String(error).split('\n')[0] ?? ''}`);
+  }
+  onTestFinished(() => {
+    run('umount', ['-l', point]);
+  });
+  return point;
+}
+
 /** Makes a file system that {@link mountSmall} mounted read-only. */
 export function makeReadOnly(point: string): void {
   run('mount', ['-o', 'remount,ro', point]);
