@@ -1,17 +1,23 @@
 // What is in the package, and what must not be.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
-import { check, filesBelow } from './pack-tools.js';
+import { TARGETS, whyUnbuildable } from '../native/prebuild/targets.mjs';
+import { Skip, check, filesBelow, linksOf } from './pack-tools.js';
 
 const ALLOWED = [
-  /^(package\.json|README\.md|CHANGELOG\.md|LICENSE)$/,
+  /^(package\.json|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|SECURITY\.md|LICENSE)$/,
+  // What these documents link to.
+  /^(bench|properties|sim)\/[\w-]+\.md$|^bench\/results\/latest\.svg$/,
   /^dist\/(lib|sim)\/[\w/-]+\.(js|js\.map|d\.ts)$/,
   /^native\/prebuilds\/linux-[a-z0-9]+-(glibc|musl)\/uring_wal\.node$/,
 ];
 
 /** Tests, and what only they use; bugs planted on purpose. */
 const FORBIDDEN = /\.test\.|\/(fixtures|test-tools|examples|planted)\/|\/(contract|test-)[\w-]*\./;
+
+/** What an ELF file for a processor says of itself, at this offset: see elf(5). */
+const ELF_MACHINE = { at: 18, x64: 62, arm64: 183 };
 
 const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall', 'prepare', 'preprepare'];
 
@@ -58,6 +64,15 @@ export function contentTests(project) {
         check(map.sources.length === map.sourcesContent?.length, `${url} lacks its source`);
       }
     },
+    'every file that its documents link to is in it': () => {
+      const documents = files.filter((file) => file.endsWith('.md'));
+      const links = documents.flatMap((file) =>
+        linksOf(read(file)).map((link) => normalize(join(dirname(file), link))),
+      );
+      check(links.length > 5, `only ${links.length} links found`);
+      const missing = links.filter((link) => !files.includes(link));
+      check(missing.length === 0, [...new Set(missing)].join(', '));
+    },
     'each entry point and command is in it': () => {
       const targets = Object.values(manifest.exports).flatMap((entry) =>
         typeof entry === 'string' ? [entry] : Object.values(entry),
@@ -69,6 +84,28 @@ export function contentTests(project) {
       check(manifest.dependencies === undefined, 'it has dependencies');
     },
   };
+}
+
+/** A test for each binary that is promised. With `--all`, one that cannot be built here is missed. */
+export function binaryTests(project, all = process.argv.includes('--all')) {
+  const folder = join(project, 'node_modules', 'uring-wal', 'native', 'prebuilds');
+  const tests = TARGETS.map((target) => [
+    `the binary for ${target.name}`,
+    () => {
+      const file = join(folder, target.name, 'uring_wal.node');
+      if (!existsSync(file)) {
+        const reason = whyUnbuildable(target);
+        if (reason === undefined || all) throw new Error(`not inside: ${reason ?? 'not built'}`);
+        throw new Skip(`not inside: ${reason}`);
+      }
+      const bytes = readFileSync(file);
+      check(bytes.subarray(0, 4).toString('latin1') === '\x7fELF', 'it is no ELF file');
+      const machine = bytes.readUInt16LE(ELF_MACHINE.at);
+      const [, arch] = target.name.split('-');
+      check(machine === ELF_MACHINE[arch], `it is for another processor: ${machine}`);
+    },
+  ]);
+  return Object.fromEntries(tests);
 }
 
 function bins({ bin }) {

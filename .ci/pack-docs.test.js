@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { linksOf } from './pack-tools.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const ROOT = resolve(import.meta.dirname, '..');
@@ -26,6 +27,8 @@ const PRELUDE = `import {
 import { simulate } from 'uring-wal/sim';
 void [UringWalWriter, Wal, WalEntry, WalError, WalReader, WAL_ERROR_CODES, simulate];
 `;
+
+const DOCUMENTS_WITH_COMMANDS = ['README.md', 'CONTRIBUTING.md', '.github/workflows/ci.yml'];
 
 /** The examples of a source's docstrings: `{ name, code }`. */
 function examplesOf(file) {
@@ -142,13 +145,19 @@ test('the key-value store in README.md is the one that is tested', () => {
 test.each(['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'sim/README.md', 'properties/README.md'])(
   'the files that %s links to are there',
   (file) => {
-    const links = [...read(file).matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g)].map(([, link]) => link);
-    const missing = links.filter((link) => !existsSync(join(ROOT, file, '..', link)));
+    const missing = linksOf(read(file)).filter((link) => !existsSync(join(ROOT, file, '..', link)));
     expect(missing).toEqual([]);
   },
 );
 
-test.each(['README.md', 'CONTRIBUTING.md'])('%s names only scripts that exist', (file) => {
+test('the workflow has a shard of the simulator for each that it counts', () => {
+  const workflow = read('.github/workflows/ci.yml');
+  const [, shards] = /^ +shard: \[(.*)\]$/m.exec(workflow) ?? [];
+  const [, count] = /^ +SHARDS: (\d+)$/m.exec(workflow) ?? [];
+  expect(shards?.split(', ')).toEqual(Array.from({ length: Number(count) }, (_, i) => String(i)));
+});
+
+test.each(DOCUMENTS_WITH_COMMANDS)('%s names only scripts that exist', (file) => {
   const { scripts } = JSON.parse(read('package.json'));
   const named = [...read(file).matchAll(/\bnpm run ([\w:-]+)/g)].map(([, name]) => name);
   expect(named.filter((name) => scripts[name] === undefined)).toEqual([]);

@@ -3,8 +3,9 @@
 //
 //   npm run test:pack                what would be published now
 //   npm run test:pack -- some.tgz    this tarball
+//   npm run test:pack -- --all       a binary that cannot be built here fails, and is not skipped
 
-import { contentTests } from './pack-contents.js';
+import { binaryTests, contentTests } from './pack-contents.js';
 import { damageTests, prepareProject, smokeTests } from './pack-runtime.js';
 import { install, runTests, tarballToTest } from './pack-tools.js';
 import { typeTests } from './pack-types.js';
@@ -14,6 +15,7 @@ const project = install(tarball);
 prepareProject(project);
 await runTests({
   ...contentTests(project),
+  ...binaryTests(project),
   ...smokeTests(project),
   ...damageTests(project),
   ...typeTests(project, tarball),

@@ -83,17 +83,19 @@ export function install(tarball) {
   return project;
 }
 
-/** Runs Node in a project; returns what it printed, throws unless it exits with 0. */
-export function runIn(project, args, { node = [process.execPath], env = {} } = {}) {
+/** Runs Node in a project; returns what it printed, throws unless it exits with one of `codes`. */
+export function runIn(project, args, options = {}) {
+  const { node = [process.execPath], env = {}, input = '', codes = [0] } = options;
   const [program, ...before] = node;
   const run = spawnSync(program, [...before, ...args], {
     cwd: project,
     encoding: 'utf8',
+    input,
     env: { ...process.env, NODE_OPTIONS: '', ...env },
     timeout: 120_000,
   });
   if (run.error !== undefined) throw run.error;
-  if (run.status === 0) return run.stdout;
+  if (codes.includes(run.status)) return run.stdout;
   const end = run.signal === null ? `exit code ${run.status}` : `signal ${run.signal}`;
   throw new Error(`${args.join(' ')}: ${end}\n${run.stdout}${run.stderr}`);
 }
@@ -103,6 +105,11 @@ export function readmeExamples() {
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
   const blocks = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code);
   return blocks.filter((code) => code.includes("from 'uring-wal"));
+}
+
+/** The files that a document in Markdown links to, relative to its own place. */
+export function linksOf(markdown) {
+  return [...markdown.matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g)].map(([, link]) => link);
 }
 
 /** Every file below a folder, as paths relative to it. */
