@@ -1,7 +1,15 @@
 // Appends that wait for a watermark, in the order in which their bytes stand in the log. Parallel
 // arrays instead of an object for each: an append costs its promise and its result, no more.
 
-/** Where a record stands: what `append` resolves to. */
+/**
+ * Where a record stands: what `append` resolves to.
+ *
+ * @example
+ * const writer = await UringWalWriter.open('app.wal'); // has one record, of 37 bytes
+ * const position: WalPosition = await writer.append(WalEntry.put(2n, 'key', 'value'));
+ * console.log(position.sequence, position.offset, position.length); // → 2n 37 37
+ * await writer.close();
+ */
 export interface WalPosition {
   /** The sequence of the record. */
   readonly sequence: bigint;

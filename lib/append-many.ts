@@ -2,7 +2,15 @@
 
 import type { WalPosition } from './ack-queue.js';
 
-/** Where many records stand: index i belongs to entry i. */
+/**
+ * Where many records stand: index i belongs to entry i.
+ *
+ * @example
+ * const writer = await UringWalWriter.open('app.wal');
+ * const positions: WalPositions = await writer.appendMany([WalEntry.put(2n, 'key', 'value')]);
+ * console.log(positions.sequences[0], positions.offsets[0], positions.lengths[0]); // → 2n 37 37
+ * await writer.close();
+ */
 export interface WalPositions {
   /** Sequences of the records. */
   readonly sequences: bigint[];

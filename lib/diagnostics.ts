@@ -6,7 +6,17 @@ import { channel } from 'node:diagnostics_channel';
 import type { WalError } from './errors.js';
 import type { IoDriverName } from './io/driver.js';
 
-/** A log was opened, ready for appends. */
+/**
+ * A log was opened, ready for appends.
+ *
+ * @example
+ * import { subscribe } from 'node:diagnostics_channel';
+ * subscribe('uring-wal:open', (message) => {
+ *   const { directIo, lastSequence } = message as OpenEvent;
+ *   console.log(directIo, lastSequence); // → false 1n
+ * });
+ * await (await UringWalWriter.open('app.wal')).close();
+ */
 export interface OpenEvent {
   /** The log's file or directory, as in all events. */
   readonly path: string;
@@ -18,7 +28,17 @@ export interface OpenEvent {
   readonly lastSequence: bigint | undefined;
 }
 
-/** What opening found in a log and did about it; before {@link OpenEvent}. */
+/**
+ * What opening found in a log and did about it; before {@link OpenEvent}.
+ *
+ * @example
+ * import { subscribe } from 'node:diagnostics_channel';
+ * subscribe('uring-wal:recovery', (message) => {
+ *   const { records, bytes, bytesDiscarded } = message as RecoveryEvent;
+ *   console.log(records, bytes, bytesDiscarded); // → 1n 37 0
+ * });
+ * await (await UringWalWriter.open('app.wal')).close();
+ */
 export interface RecoveryEvent {
   /** As in {@link OpenEvent}. */
   readonly path: string;
@@ -34,7 +54,19 @@ export interface RecoveryEvent {
   readonly quarantined: readonly string[];
 }
 
-/** A batch of records was written, or a sync made durable what was written before it. */
+/**
+ * A batch of records was written, or a sync made durable what was written before it.
+ *
+ * @example
+ * import { subscribe } from 'node:diagnostics_channel';
+ * subscribe('uring-wal:commit', (message) => {
+ *   const { kind, offset, bytes } = message as CommitEvent;
+ *   if (kind === 'write') console.log(offset, bytes); // → 37 37
+ * });
+ * const writer = await UringWalWriter.open('app.wal');
+ * await writer.append(WalEntry.put(2n, 'key', 'value'));
+ * await writer.close();
+ */
 export interface CommitEvent {
   /** The file; in a directory, the segment's. */
   readonly path: string;
@@ -50,7 +82,19 @@ export interface CommitEvent {
   readonly durationMs: number;
 }
 
-/** A directory went over to its next segment. */
+/**
+ * A directory went over to its next segment.
+ *
+ * @example
+ * import { subscribe } from 'node:diagnostics_channel';
+ * subscribe('uring-wal:rotate', (message) => {
+ *   const { from, to, lastSequence } = message as RotateEvent;
+ *   console.log(from, to, lastSequence); // → 1 2 1n
+ * });
+ * const wal = await Wal.open('app-wal');
+ * await wal.rotate();
+ * await wal.close();
+ */
 export interface RotateEvent {
   /** As in {@link OpenEvent}. */
   readonly path: string;
@@ -62,7 +106,18 @@ export interface RotateEvent {
   readonly lastSequence: bigint | undefined;
 }
 
-/** Opening a log failed, or a write did: the log was cut to its last whole record and goes on. */
+/**
+ * Opening a log failed, or a write did: the log was cut to its last whole record and goes on.
+ *
+ * @example
+ * import { subscribe } from 'node:diagnostics_channel';
+ * subscribe('uring-wal:error', (message) => {
+ *   const { path, error } = message as ErrorEvent;
+ *   console.error(`${path} failed:`, error);
+ *   console.log(error instanceof WalError && error.code); // → ERR_WAL_OPEN
+ * });
+ * await UringWalWriter.open('missing/app.wal').catch(() => undefined);
+ */
 export interface ErrorEvent {
   /** As in {@link OpenEvent}. */
   readonly path: string;
@@ -70,7 +125,16 @@ export interface ErrorEvent {
   readonly error: unknown;
 }
 
-/** The state of the disk is unknown: the log takes nothing more until it is reopened. */
+/**
+ * The state of the disk is unknown: the log takes nothing more until it is reopened.
+ *
+ * @example
+ * import { subscribe } from 'node:diagnostics_channel';
+ * subscribe('uring-wal:poisoned', (message) => {
+ *   const { path, error } = message as PoisonedEvent;
+ *   console.error(`${path} must be reopened:`, error.message);
+ * });
+ */
 export interface PoisonedEvent {
   /** As in {@link OpenEvent}. */
   readonly path: string;
@@ -78,7 +142,16 @@ export interface PoisonedEvent {
   readonly error: WalError;
 }
 
-/** io_uring was wanted (`driver: 'auto'`), and cannot be had. */
+/**
+ * io_uring was wanted (`driver: 'auto'`), and cannot be had.
+ *
+ * @example
+ * import { subscribe } from 'node:diagnostics_channel';
+ * subscribe('uring-wal:fallback', (message) => {
+ *   const { path, reason } = message as FallbackEvent;
+ *   console.warn(`${path} is written without io_uring:`, reason);
+ * });
+ */
 export interface FallbackEvent {
   /** As in {@link OpenEvent}. */
   readonly path: string;
@@ -88,7 +161,20 @@ export interface FallbackEvent {
   readonly reason: string;
 }
 
-/** The message that each channel carries. */
+/**
+ * The message that each channel carries.
+ *
+ * @example
+ * import { subscribe } from 'node:diagnostics_channel';
+ * function listen<Name extends keyof DiagnosticsEvents>(
+ *   name: Name,
+ *   listener: (event: DiagnosticsEvents[Name]) => void,
+ * ): void {
+ *   subscribe(name, (message) => listener(message as DiagnosticsEvents[Name]));
+ * }
+ * listen('uring-wal:recovery', ({ records }) => console.log(records)); // → 1n
+ * await (await UringWalWriter.open('app.wal')).close();
+ */
 export interface DiagnosticsEvents {
   /** A log was opened. */
   'uring-wal:open': OpenEvent;

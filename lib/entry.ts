@@ -7,7 +7,13 @@ const SEQUENCE_MAX = 0xffffffffffffffffn;
 const EMPTY = new Uint8Array(0);
 const utf8 = new TextEncoder();
 
-/** What an entry does. */
+/**
+ * What an entry does.
+ *
+ * @example
+ * const type: WalEntryType = WalEntry.delete(1n, 'key').type;
+ * console.log(type); // → delete
+ */
 export type WalEntryType = 'put' | 'delete';
 
 /**
@@ -42,6 +48,9 @@ export class WalEntry {
    *
    * @param sequence 0 … 2^64 - 1; a number must be a safe integer.
    * @throws TypeError or RangeError for anything else.
+   *
+   * @example
+   * console.log(WalEntry.put(1n, 'user:7', 'Ada').encodedLength); // → 38
    */
   static put(
     sequence: bigint | number,
@@ -51,7 +60,12 @@ export class WalEntry {
     return new WalEntry(toSequence(sequence), 'put', toBytes(key, 'key'), toBytes(value, 'value'));
   }
 
-  /** An entry that removes `key`. Parameters and errors as for {@link WalEntry.put}. */
+  /**
+   * An entry that removes `key`. Parameters and errors as for {@link WalEntry.put}.
+   *
+   * @example
+   * console.log(WalEntry.delete(2n, 'user:7').value.length); // → 0
+   */
   static delete(sequence: bigint | number, key: Uint8Array | string): WalEntry {
     return new WalEntry(toSequence(sequence), 'delete', toBytes(key, 'key'), EMPTY);
   }
@@ -72,7 +86,13 @@ export class WalEntry {
     return new DataView(bytes.buffer).getUint32(bytes.length - 4, true);
   }
 
-  /** The record's bytes, a new array, checksum included. */
+  /**
+   * The record's bytes, a new array, checksum included.
+   *
+   * @example
+   * const bytes = WalEntry.put(1n, 'key', 'value').encode();
+   * console.log(bytes.length, new DataView(bytes.buffer).getUint32(0, true)); // → 37 33
+   */
   encode(): Uint8Array {
     const bytes = new Uint8Array(this.encodedLength);
     record.encodeUnsealed(bytes, new DataView(bytes.buffer), 0, this);
@@ -84,6 +104,15 @@ export class WalEntry {
    * The entry of exactly one whole record. Its key and value are views of `bytes`.
    *
    * @throws WalError `ERR_WAL_DECODE`, whatever else the bytes may be.
+   *
+   * @example
+   * const entry = WalEntry.decode(WalEntry.put(1n, 'key', 'value').encode());
+   * console.log(new TextDecoder().decode(entry.value)); // → value
+   * try {
+   *   WalEntry.decode(new Uint8Array(30));
+   * } catch (error) {
+   *   console.log(error instanceof WalError && error.code); // → ERR_WAL_DECODE
+   * }
    */
   static decode(bytes: Uint8Array): WalEntry {
     if (!(bytes instanceof Uint8Array)) throw new TypeError('bytes must be a Uint8Array');
@@ -101,7 +130,14 @@ export class WalEntry {
     return WalEntry.fromRecord(bytes, 0, bytes.length, table[6] ?? 0);
   }
 
-  /** The entry of a record already known to be valid; key and value are views. */
+  /**
+   * The entry of a record already known to be valid; key and value are views.
+   *
+   * @example
+   * const bytes = WalEntry.put(1n, 'key', 'value').encode();
+   * const { type } = WalEntry.fromRecord(bytes, 0, bytes.length, 'key'.length);
+   * console.log(type); // → put
+   */
   static fromRecord(bytes: Uint8Array, at: number, length: number, keyLength: number): WalEntry {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const keyEnd = at + record.AT_KEY + keyLength;
@@ -113,7 +149,13 @@ export class WalEntry {
     );
   }
 
-  /** Whether `checksum` is this entry's. */
+  /**
+   * Whether `checksum` is this entry's.
+   *
+   * @example
+   * const entry = WalEntry.put(1n, 'key', 'value');
+   * console.log(entry.verifyChecksum(entry.checksum), entry.verifyChecksum(0)); // → true false
+   */
   verifyChecksum(checksum: number): boolean {
     return this.checksum === checksum;
   }

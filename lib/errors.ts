@@ -1,7 +1,12 @@
 // The one error type of the library, and its stable codes. Messages are free to change; codes are
 // not. Misuse of the API is a plain TypeError or RangeError, thrown before anything is written.
 
-/** Every code a {@link WalError} can carry, with what it means. */
+/**
+ * Every code a {@link WalError} can carry, with what it means.
+ *
+ * @example
+ * console.log(WAL_ERROR_CODES.ERR_WAL_CLOSED); // → the log is closed
+ */
 export const WAL_ERROR_CODES = {
   ERR_WAL_OPEN: 'the log could not be opened or created',
   ERR_WAL_LOCKED: 'another writer, here or in another process, holds this log',
@@ -17,10 +22,28 @@ export const WAL_ERROR_CODES = {
   ERR_WAL_DECODE: 'the bytes are no valid record',
 } as const;
 
-/** A stable error code, `ERR_WAL_…`. */
+/**
+ * A stable error code, `ERR_WAL_…`.
+ *
+ * @example
+ * const worthAnotherTry: WalErrorCode[] = ['ERR_WAL_LOCKED', 'ERR_WAL_QUEUE_FULL'];
+ * const error: unknown = await UringWalWriter.open('missing/app.wal').catch((cause) => cause);
+ * console.log(error instanceof WalError && worthAnotherTry.includes(error.code)); // → false
+ */
 export type WalErrorCode = keyof typeof WAL_ERROR_CODES;
 
-/** The facts behind a {@link WalError}; each is there when it is known. */
+/**
+ * The facts behind a {@link WalError}; each is there when it is known.
+ *
+ * @example
+ * try {
+ *   await UringWalWriter.open('missing/app.wal');
+ * } catch (error) {
+ *   if (!(error instanceof WalError)) throw error;
+ *   const { path, errno }: WalErrorFacts = error;
+ *   console.log(path, errno); // → missing/app.wal ENOENT
+ * }
+ */
 export interface WalErrorFacts {
   /** The file or directory concerned. */
   readonly path?: string | undefined;
@@ -34,7 +57,19 @@ export interface WalErrorFacts {
   readonly cause?: unknown;
 }
 
-/** What the world did to the log: a stable `code`, the facts, and the `cause`. */
+/**
+ * What the world did to the log: a stable `code`, the facts, and the `cause`.
+ *
+ * @example
+ * const writer = await UringWalWriter.open('app.wal');
+ * try {
+ *   await UringWalWriter.open('app.wal'); // a log has one writer
+ * } catch (error) {
+ *   if (!(error instanceof WalError)) throw error;
+ *   console.log(error.code); // → ERR_WAL_LOCKED
+ * }
+ * await writer.close();
+ */
 export class WalError extends Error {
   /** `WalError`. */
   override readonly name = 'WalError';

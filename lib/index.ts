@@ -49,12 +49,6 @@ export type { TruncateResult } from './wal-maintenance.js';
 export type { WalStats } from './wal-stats.js';
 export type { WalBatchEntry } from './wal-item.js';
 export type { WalPositions } from './append-many.js';
-export type {
-  RecoveryProgress,
-  ResolvedWalOptions,
-  SyncPolicy,
-  WalOptions,
-  WalRecoveryMode,
-} from './wal-options.js';
+export type { RecoveryProgress, SyncPolicy, WalOptions, WalRecoveryMode } from './wal-options.js';
 export type { WalReadOptions } from './wal-read.js';
 export type { RecoveryReport } from './wal-recovery.js';

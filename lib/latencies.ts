@@ -5,7 +5,16 @@
 import type { RecordableHistogram } from 'node:perf_hooks';
 import { createHistogram } from 'node:perf_hooks';
 
-/** What was measured since the log was opened; durations are in microseconds, 0 when `count` is 0. */
+/**
+ * What was measured since the log was opened; durations are in microseconds, 0 when `count` is 0.
+ *
+ * @example
+ * const writer = await UringWalWriter.open('app.wal');
+ * await writer.append(WalEntry.put(2n, 'key', 'value'), { sync: true });
+ * const latency: LatencySummary = writer.stats().syncLatency;
+ * console.log(latency.count > 0, latency.p50 <= latency.p99); // → true true
+ * await writer.close();
+ */
 export interface LatencySummary {
   /** Operations measured. */
   readonly count: number;
@@ -25,7 +34,16 @@ export interface LatencySummary {
   readonly max: number;
 }
 
-/** Latencies of a log. */
+/**
+ * Latencies of a log.
+ *
+ * @example
+ * const writer = await UringWalWriter.open('app.wal');
+ * await writer.append(WalEntry.put(2n, 'key', 'value'));
+ * const { writeLatency }: LatencyStats = writer.stats();
+ * console.log(writeLatency.count); // → 1
+ * await writer.close();
+ */
 export interface LatencyStats {
   /** From the submission of a batch to its completion. */
   readonly writeLatency: LatencySummary;

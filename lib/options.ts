@@ -8,7 +8,15 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 const GIB = 1024 * MIB;
 
-/** Options of `UringWalWriter.open`; the first four are AmateRS's, with its defaults. */
+/**
+ * Options of `UringWalWriter.open`; the first four are AmateRS's, with its defaults.
+ *
+ * @example
+ * const options: UringWalOptions = { sync: true, directIo: true, batchSize: 256 * 1024 };
+ * const writer = await UringWalWriter.open('app.wal', options);
+ * await writer.append(WalEntry.put(2n, 'key', 'value')); // durable
+ * await writer.close();
+ */
 export interface UringWalOptions {
   /** Entries of the submission ring: a power of two, 1 … 32768. Default 128. */
   readonly ringSize?: number;
@@ -36,7 +44,15 @@ export interface UringWalOptions {
   readonly mode?: number;
 }
 
-/** Every option with its value. */
+/**
+ * Every option with its value.
+ *
+ * @example
+ * const writer = await UringWalWriter.open('app.wal');
+ * const { ringSize, batchSize }: ResolvedOptions = writer.options;
+ * console.log(ringSize, batchSize); // → 128 65536
+ * await writer.close();
+ */
 export type ResolvedOptions = Required<UringWalOptions>;
 
 /** An integer option: default, least and most that is allowed. */

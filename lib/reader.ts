@@ -13,7 +13,15 @@ import type { WalRecord } from './wal-record.js';
 import { WalChunk } from './wal-record.js';
 import { FileWindow } from './window.js';
 
-/** Options of {@link WalReader.open}. */
+/**
+ * Options of {@link WalReader.open}.
+ *
+ * @example
+ * const options: WalReaderOptions = { from: 37 }; // behind the first record
+ * const reader = await WalReader.open('app.wal', options);
+ * console.log(await reader.read()); // → undefined
+ * await reader.close();
+ */
 export interface WalReaderOptions {
   /** Offset of a record, in bytes, to start at. Default 0. */
   readonly from?: number;
@@ -32,7 +40,9 @@ interface Cursor {
  *
  * @example
  * const reader = await WalReader.open('app.wal');
- * for await (const record of reader) console.log(record.sequence, record.key);
+ * for await (const { sequence, type, key } of reader) {
+ *   console.log(sequence, type, key.length); // → 1n put 3
+ * }
  * if (reader.end?.kind !== 'clean') console.warn(reader.end);
  * await reader.close();
  */
@@ -61,6 +71,11 @@ export class WalReader implements AsyncIterable<WalRecord> {
    * Opens a log for reading.
    *
    * @throws TypeError or RangeError for a bad option; WalError `ERR_WAL_OPEN` with the cause.
+   *
+   * @example
+   * const reader = await WalReader.open('app.wal');
+   * console.log((await reader.read())?.sequence); // → 1n
+   * await reader.close();
    */
   static async open(path: string, options: WalReaderOptions = {}): Promise<WalReader> {
     checkPath(path);
@@ -95,7 +110,14 @@ export class WalReader implements AsyncIterable<WalRecord> {
     return this.#offset;
   }
 
-  /** Records one by one, from where the reader stands; each owns its bytes. */
+  /**
+   * Records one by one, from where the reader stands; each owns its bytes.
+   *
+   * @example
+   * const reader = await WalReader.open('app.wal');
+   * for await (const { sequence, type } of reader) console.log(sequence, type); // → 1n put
+   * await reader.close();
+   */
   async *[Symbol.asyncIterator](): AsyncGenerator<WalRecord, void, void> {
     for await (const chunk of this.#chunks()) {
       let current: WalRecord | undefined;
@@ -118,6 +140,15 @@ export class WalReader implements AsyncIterable<WalRecord> {
   /**
    * Records many at a time, from where the reader stands: the fast way. A chunk and its records are
    * views, good until the next chunk is asked for.
+   *
+   * @example
+   * const reader = await WalReader.open('app.wal');
+   * let bytes = 0;
+   * for await (const chunk of reader.chunks()) {
+   *   for (const { value } of chunk) bytes += value.length; // views: copy what you keep
+   * }
+   * console.log(bytes); // → 5
+   * await reader.close();
    */
   async *chunks(): AsyncGenerator<WalChunk, void, void> {
     for await (const chunk of this.#chunks()) {
@@ -127,7 +158,15 @@ export class WalReader implements AsyncIterable<WalRecord> {
     }
   }
 
-  /** The next record, or undefined at the end, which {@link WalReader.end} then explains. */
+  /**
+   * The next record, or undefined at the end, which {@link WalReader.end} then explains.
+   *
+   * @example
+   * const reader = await WalReader.open('app.wal');
+   * console.log((await reader.read())?.offset, await reader.read()); // → 0 undefined
+   * console.log(reader.end?.kind); // → clean
+   * await reader.close();
+   */
   read(): Promise<WalRecord | undefined> {
     const record = this.#reading.then(() => this.#read());
     this.#reading = record.catch(() => undefined);
@@ -195,7 +234,14 @@ export class WalReader implements AsyncIterable<WalRecord> {
     }
   }
 
-  /** Closes the file. Later calls are no-ops. */
+  /**
+   * Closes the file. Later calls are no-ops.
+   *
+   * @example
+   * const reader = await WalReader.open('app.wal');
+   * await reader.close();
+   * await reader.close(); // no effect
+   */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -206,7 +252,13 @@ export class WalReader implements AsyncIterable<WalRecord> {
     if (this.#ownsDriver) await this.#driver.close();
   }
 
-  /** {@link close}, for `await using`. */
+  /**
+   * {@link close}, for `await using`.
+   *
+   * @example
+   * await using reader = await WalReader.open('app.wal'); // closed at the end of the block
+   * console.log((await reader.read())?.length); // → 37
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -18,10 +18,27 @@ import type { WalEnd } from './tail.js';
 import { judgeEnd } from './tail.js';
 import { FileWindow } from './window.js';
 
-/** What to do with a log that is corrupt: refuse it, or cut it at the damage (quarantined). */
+/**
+ * What to do with a log that is corrupt: refuse it, or cut it at the damage (quarantined).
+ *
+ * @example
+ * const recovery: RecoveryMode = 'trim'; // damage in the middle: keep a copy, go on before it
+ * const writer = await UringWalWriter.open('app.wal', { recovery });
+ * await writer.close();
+ */
 export type RecoveryMode = 'strict' | 'trim';
 
-/** What recovery found and did. */
+/**
+ * What recovery found and did.
+ *
+ * @example
+ * import { appendFile } from 'node:fs/promises';
+ * await appendFile('app.wal', 'half a record'); // as a crash may leave
+ * const writer = await UringWalWriter.open('app.wal');
+ * const { records, end, trimmedBytes }: WalRecovery = writer.recovery;
+ * console.log(records, end.kind, trimmedBytes); // → 1 torn 13
+ * await writer.close();
+ */
 export interface WalRecovery {
   /** Whether the file was created by this open. */
   readonly created: boolean;

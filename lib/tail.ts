@@ -31,10 +31,30 @@ const SEARCH_TAIL_FACTOR = 8;
 /** The magic number's bytes as they stand in a record. */
 const MAGIC_BYTES = Uint8Array.of(0x4c, 0x41, 0x57, 0x00);
 
-/** How a log ends. */
+/**
+ * How a log ends.
+ *
+ * @example
+ * const whatACrashLeaves: WalEndKind[] = ['clean', 'torn', 'tear'];
+ * const reader = await WalReader.open('app.wal');
+ * while ((await reader.read()) !== undefined);
+ * console.log(reader.end && whatACrashLeaves.includes(reader.end.kind)); // → true
+ * await reader.close();
+ */
 export type WalEndKind = 'clean' | 'torn' | 'tear' | 'corrupt';
 
-/** How a log ends, where, and why. */
+/**
+ * How a log ends, where, and why.
+ *
+ * @example
+ * import { appendFile } from 'node:fs/promises';
+ * await appendFile('app.wal', 'half a record');
+ * const reader = await WalReader.open('app.wal');
+ * while ((await reader.read()) !== undefined);
+ * const end: WalEnd | undefined = reader.end;
+ * console.log(end?.kind, end?.offset, end?.size); // → torn 37 50
+ * await reader.close();
+ */
 export interface WalEnd {
   /** How the log ends. */
   readonly kind: WalEndKind;

@@ -19,7 +19,15 @@ import { WalChunk } from './wal-record.js';
 import { knownSegments } from './wal-survey.js';
 import { FileWindow } from './window.js';
 
-/** What to read of a directory. */
+/**
+ * What to read of a directory.
+ *
+ * @example
+ * const options: WalDirectoryOptions = { from: 1n, to: 1n };
+ * for await (const { sequence } of Wal.readDirectory('app-wal', options)) {
+ *   console.log(sequence); // → 1n
+ * }
+ */
 export interface WalDirectoryOptions {
   /** First sequence wanted. Default: the oldest in the log. */
   readonly from?: bigint | number;

@@ -12,7 +12,18 @@ export const SEQUENCE_MAX = 0xffffffffffffffffn;
 /** How many entries one atomic batch holds at most. */
 const BATCH_ENTRIES_MAX = 1000000;
 
-/** An entry for a segmented log. A sequence of its own, as a WalEntry has, is not looked at. */
+/**
+ * An entry for a segmented log. A sequence of its own, as a WalEntry has, is not looked at.
+ *
+ * @example
+ * const entries: WalBatchEntry[] = [
+ *   { key: 'a', value: '1' }, // a put
+ *   { type: 'delete', key: 'b' },
+ * ];
+ * const wal = await Wal.open('app-wal');
+ * await wal.appendBatch(entries);
+ * await wal.close();
+ */
 export interface WalBatchEntry {
   /** Default `put`. */
   readonly type?: 'put' | 'delete';

@@ -10,7 +10,15 @@ import type { WalFiles } from './wal-files.js';
 import { IntactError } from './wal-files.js';
 import type { LogFollowers } from './wal-followers.js';
 
-/** What `truncateBefore` did. */
+/**
+ * What `truncateBefore` did.
+ *
+ * @example
+ * const wal = await Wal.open('app-wal');
+ * const { removed, stopped }: TruncateResult = await wal.truncateBefore(1n);
+ * console.log(removed, stopped); // → [] undefined
+ * await wal.close();
+ */
 export interface TruncateResult {
   /** Numbers of the segments that were removed. */
   readonly removed: number[];

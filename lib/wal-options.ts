@@ -7,13 +7,37 @@ import type { RecoveryMode } from './recovery.js';
 
 const MIB = 1024 * 1024;
 
-/** When an append of a `Wal` resolves: durable, written, or written with a sync every so often. */
+/**
+ * When an append of a `Wal` resolves: durable, written, or written with a sync every so often.
+ *
+ * @example
+ * const sync: SyncPolicy = { intervalMs: 100 }; // a power cut may take the last tenth of a second
+ * const wal = await Wal.open('app-wal', { sync });
+ * await wal.put('key', 'value'); // written
+ * await wal.close();
+ */
 export type SyncPolicy = 'always' | 'manual' | { readonly intervalMs: number };
 
-/** `salvage` cuts only the damaged file and keeps the ones behind it. */
+/**
+ * `salvage` cuts only the damaged file and keeps the ones behind it.
+ *
+ * @example
+ * const recovery: WalRecoveryMode = 'salvage'; // only for a log that was refused as corrupt
+ * const wal = await Wal.open('app-wal', { recovery });
+ * console.log(wal.recovery.entriesCorrupted, wal.recovery.quarantined); // → 0n []
+ * await wal.close();
+ */
 export type WalRecoveryMode = RecoveryMode | 'salvage';
 
-/** Options of `Wal.open`. */
+/**
+ * Options of `Wal.open`.
+ *
+ * @example
+ * const onWarning = (message: string): void => console.warn(message);
+ * const options: WalOptions = { maxWalFiles: 20, maxWalFilesHard: 100, onWarning };
+ * const wal = await Wal.open('app-wal', options);
+ * await wal.close();
+ */
 export interface WalOptions extends Omit<UringWalOptions, 'sync' | 'recovery'> {
   /** A file takes no record that makes it longer than this, in bytes: 4 KiB … 1 TiB. Default 64 MiB. */
   readonly maxFileSize?: number;
@@ -36,7 +60,16 @@ export interface WalOptions extends Omit<UringWalOptions, 'sync' | 'recovery'> {
   readonly onWarning?: (message: string) => void;
 }
 
-/** How far recovery is, in bytes. */
+/**
+ * How far recovery is, in bytes.
+ *
+ * @example
+ * const onProgress = ({ bytesRead, bytesTotal }: RecoveryProgress): void => {
+ *   console.error(`recovering: ${Math.round((100 * bytesRead) / bytesTotal)} %`);
+ * };
+ * const wal = await Wal.open('app-wal', { onProgress, verifyAll: true });
+ * await wal.close();
+ */
 export interface RecoveryProgress {
   /** Bytes read so far. */
   readonly bytesRead: number;

@@ -14,7 +14,19 @@ import type { WalRecord } from './wal-record.js';
 import { WalChunk } from './wal-record.js';
 import { FileWindow } from './window.js';
 
-/** What to read. */
+/**
+ * What to read.
+ *
+ * @example
+ * const until = new AbortController();
+ * const options: WalReadOptions = { from: 1n, follow: true, signal: until.signal };
+ * const wal = await Wal.open('app-wal');
+ * for await (const { sequence } of wal.read(options)) {
+ *   console.log(sequence); // → 1n
+ *   break; // or until.abort() from elsewhere; without either it waits for more
+ * }
+ * await wal.close();
+ */
 export interface WalReadOptions {
   /** First sequence wanted. Default: the oldest in the log. */
   readonly from?: bigint | number;

@@ -25,6 +25,12 @@ interface Inner {
  * A record that was read: its entry's fields, where it stands, and its checksum (verified).
  * Fields are decoded when they are asked for. The entries of an atomic batch are handed out one by
  * one; offset, length and checksum are then the whole batch's.
+ *
+ * @example
+ * const reader = await WalReader.open('app.wal');
+ * const record: WalRecord | undefined = await reader.read();
+ * console.log(record?.type, new TextDecoder().decode(record?.value)); // → put value
+ * await reader.close();
  */
 export class WalRecord {
   /** Offset of the record in the file, in bytes. */
@@ -92,7 +98,16 @@ export class WalRecord {
     return this.#inner !== undefined;
   }
 
-  /** The record with bytes of its own, which stay as they are. */
+  /**
+   * The record with bytes of its own, which stay as they are.
+   *
+   * @example
+   * const kept: WalRecord[] = [];
+   * const reader = await WalReader.open('app.wal');
+   * for await (const chunk of reader.chunks()) kept.push(chunk.record(0).copy());
+   * console.log(kept.length); // → 1
+   * await reader.close();
+   */
   copy(): WalRecord {
     const { buffer, byteOffset } = this.#ground;
     const start = byteOffset + this.#at;
@@ -103,7 +118,15 @@ export class WalRecord {
   }
 }
 
-/** Records that stand together in memory: views, good until the next chunk is asked for. */
+/**
+ * Records that stand together in memory: views, good until the next chunk is asked for.
+ *
+ * @example
+ * const reader = await WalReader.open('app.wal');
+ * const { value: chunk } = await reader.chunks().next();
+ * console.log(chunk instanceof WalChunk && chunk.count); // → 1
+ * await reader.close();
+ */
 export class WalChunk implements Iterable<WalRecord> {
   /** How many entries. */
   readonly count: number;
@@ -120,7 +143,16 @@ export class WalChunk implements Iterable<WalRecord> {
     this.count = this.#entries?.length ?? run.count;
   }
 
-  /** Entry `index`, 0 … count - 1; RangeError beyond. */
+  /**
+   * Entry `index`, 0 … count - 1; RangeError beyond.
+   *
+   * @example
+   * const reader = await WalReader.open('app.wal');
+   * for await (const chunk of reader.chunks()) {
+   *   console.log(chunk.record(chunk.count - 1).sequence); // → 1n
+   * }
+   * await reader.close();
+   */
   record(index: number): WalRecord {
     if (!Number.isInteger(index) || index < 0 || index >= this.count) {
       throw new RangeError(`record ${String(index)}: the chunk has 0 to ${String(this.count - 1)}`);
@@ -128,7 +160,16 @@ export class WalChunk implements Iterable<WalRecord> {
     return this.#entries?.[index] ?? this.#recordAt(index);
   }
 
-  /** The records in their order. */
+  /**
+   * The records in their order.
+   *
+   * @example
+   * const reader = await WalReader.open('app.wal');
+   * for await (const chunk of reader.chunks()) {
+   *   for (const { sequence } of chunk) console.log(sequence); // → 1n
+   * }
+   * await reader.close();
+   */
   *[Symbol.iterator](): Iterator<WalRecord> {
     if (this.#entries !== undefined) yield* this.#entries;
     else for (let index = 0; index < this.count; index++) yield this.#recordAt(index);

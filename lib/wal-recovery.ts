@@ -27,7 +27,15 @@ import type { Survey, SurveyedSegment } from './wal-survey.js';
 import { surveyDirectory } from './wal-survey.js';
 import { FileWindow } from './window.js';
 
-/** What opening a log found and did. */
+/**
+ * What opening a log found and did.
+ *
+ * @example
+ * const wal = await Wal.open('app-wal');
+ * const { segments, entriesRecovered, bytesDiscarded }: RecoveryReport = wal.recovery;
+ * console.log(segments, entriesRecovered, bytesDiscarded); // → 1 1n 0
+ * await wal.close();
+ */
 export interface RecoveryReport {
   /** Segments in the log. */
   readonly segments: number;

@@ -4,7 +4,15 @@ import type { AppenderStats } from './appender-types.js';
 import type { CommitCounters } from './commit-types.js';
 import type { LatencyStats } from './latencies.js';
 
-/** What a log has done since it was opened, and what is under way. */
+/**
+ * What a log has done since it was opened, and what is under way.
+ *
+ * @example
+ * const wal = await Wal.open('app-wal');
+ * const { segments, rotations, durableSequence }: WalStats = wal.stats();
+ * console.log(segments, rotations, durableSequence); // → 1 0 1n
+ * await wal.close();
+ */
 export interface WalStats extends AppenderStats, CommitCounters, LatencyStats {
   /** Segments there are, the active one included. */
   readonly segments: number;

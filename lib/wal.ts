@@ -32,13 +32,29 @@ import type { WalStats } from './wal-stats.js';
 import { sumOf } from './wal-stats.js';
 import type { WriterDriver } from './writer.js';
 
-/** Where an entry of a segmented log stands. */
+/**
+ * Where an entry of a segmented log stands.
+ *
+ * @example
+ * const wal = await Wal.open('app-wal');
+ * const position: WalLogPosition = await wal.put('key', 'value');
+ * console.log(position.sequence, position.segment, position.offset); // → 2n 1 37
+ * await wal.close();
+ */
 export interface WalLogPosition extends WalPosition {
   /** Number of the segment. */
   readonly segment: number;
 }
 
-/** Options of one append to a `Wal`. */
+/**
+ * Options of one append to a `Wal`.
+ *
+ * @example
+ * const options: WalAppendOptions = { sync: false }; // written, not yet durable
+ * const wal = await Wal.open('app-wal');
+ * await wal.put('key', 'value', options);
+ * await wal.close();
+ */
 export interface WalAppendOptions {
   /** Resolve when durable, not just written. Default: true with `sync: 'always'`, else false. */
   readonly sync?: boolean;
@@ -52,8 +68,12 @@ export interface WalAppendOptions {
  * @example
  * const wal = await Wal.open('app-wal');
  * const { sequence } = await wal.put('key', 'value');
- * for await (const { key, value } of wal.read()) console.log(key, value);
- * await wal.truncateBefore(sequence);
+ * console.log(sequence); // → 2n
+ * const text = new TextDecoder();
+ * for await (const { key, value } of wal.read({ from: sequence })) {
+ *   console.log(text.decode(key), text.decode(value)); // → key value
+ * }
+ * await wal.truncateBefore(sequence); // after a checkpoint
  * await wal.close();
  */
 export class Wal {
@@ -132,6 +152,11 @@ export class Wal {
    *
    * @throws TypeError or RangeError for a bad option. WalError: `ERR_WAL_OPEN`, `ERR_WAL_LOCKED`,
    * `ERR_WAL_DRIVER`, `ERR_WAL_CORRUPT`, `ERR_WAL_READ`.
+   *
+   * @example
+   * const wal = await Wal.open('app-wal', { maxFileSize: 16 * 1024 * 1024 });
+   * console.log(wal.recovery.entriesRecovered, wal.writtenSequence); // → 1n 1n
+   * await wal.close();
    */
   static async open(directory: string, options: WalOptions = {}): Promise<Wal> {
     return new Wal(await openWal(directory, options));
@@ -144,6 +169,11 @@ export class Wal {
    *
    * @throws TypeError or RangeError for a bad option. WalError `ERR_WAL_READ`, `ERR_WAL_CORRUPT`,
    * `ERR_WAL_DRIVER`. The signal's reason, when it was aborted. All from the iteration.
+   *
+   * @example
+   * const wal = await Wal.open('app-wal'); // whoever writes, here or in another process
+   * for await (const { sequence } of Wal.readDirectory('app-wal')) console.log(sequence); // → 1n
+   * await wal.close();
    */
   static readDirectory(
     directory: string,
@@ -152,7 +182,14 @@ export class Wal {
     return readDirectory(directory, options);
   }
 
-  /** Appends an entry that sets `key` to `value`. Errors as {@link Wal.append}. */
+  /**
+   * Appends an entry that sets `key` to `value`. Errors as {@link Wal.append}.
+   *
+   * @example
+   * const wal = await Wal.open('app-wal');
+   * console.log((await wal.put('user:7', 'Ada')).sequence); // → 2n
+   * await wal.close();
+   */
   put(
     key: Uint8Array | string,
     value: Uint8Array | string,
@@ -161,7 +198,14 @@ export class Wal {
     return this.append({ type: 'put', key, value }, options);
   }
 
-  /** Appends an entry that removes `key`. Errors as {@link Wal.append}. */
+  /**
+   * Appends an entry that removes `key`. Errors as {@link Wal.append}.
+   *
+   * @example
+   * const wal = await Wal.open('app-wal');
+   * console.log((await wal.delete('user:7')).sequence); // → 2n
+   * await wal.close();
+   */
   delete(key: Uint8Array | string, options?: WalAppendOptions): Promise<WalLogPosition> {
     return this.append({ type: 'delete', key }, options);
   }
@@ -173,6 +217,12 @@ export class Wal {
    * @throws TypeError for what is no entry, RangeError for one larger than a segment. WalError
    * `ERR_WAL_WRITE`, `ERR_WAL_SYNC`, `ERR_WAL_POISONED`, `ERR_WAL_CLOSED`, `ERR_WAL_QUEUE_FULL`,
    * `ERR_WAL_FULL`. All as rejections.
+   *
+   * @example
+   * const wal = await Wal.open('app-wal');
+   * const { length } = await wal.append({ type: 'put', key: 'user:7', value: 'Ada' });
+   * console.log(length, wal.durableSequence); // → 38 2n
+   * await wal.close();
    */
   append(entry: WalBatchEntry, options?: WalAppendOptions): Promise<WalLogPosition> {
     return new Promise((resolve, reject) => {
@@ -183,6 +233,15 @@ export class Wal {
   /**
    * Appends many entries, each a record of its own, under one promise. All are checked before the
    * first is taken; when one fails later, those before it may be in the log.
+   *
+   * @example
+   * const wal = await Wal.open('app-wal');
+   * const { sequences } = await wal.appendMany([
+   *   { key: 'a', value: '1' },
+   *   { type: 'delete', key: 'b' },
+   * ]);
+   * console.log(sequences.join(' ')); // → 2 3
+   * await wal.close();
    */
   async appendMany(
     entries: readonly WalBatchEntry[],
@@ -200,6 +259,15 @@ export class Wal {
   /**
    * Appends many entries as one: after a crash all of them are there, or none. They get consecutive
    * sequences; the position is the first one's, and offset and length are the whole batch's.
+   *
+   * @example
+   * const wal = await Wal.open('app-wal');
+   * await wal.appendBatch([
+   *   { key: 'from', value: '70' },
+   *   { key: 'to', value: '30' },
+   * ]); // after a crash: both or none
+   * console.log(wal.durableSequence); // → 3n
+   * await wal.close();
    */
   appendBatch(
     entries: readonly WalBatchEntry[],
@@ -215,7 +283,16 @@ export class Wal {
     });
   }
 
-  /** Resolves when every append called before it is durable. Rejects when one of them failed. */
+  /**
+   * Resolves when every append called before it is durable. Rejects when one of them failed.
+   *
+   * @example
+   * const wal = await Wal.open('app-wal', { sync: 'manual' });
+   * void wal.put('key', 'value');
+   * await wal.flush();
+   * console.log(wal.durableSequence); // → 2n
+   * await wal.close();
+   */
   flush(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#checkOpen();
@@ -226,6 +303,12 @@ export class Wal {
   /**
    * Seals the active segment and goes over to the next; no effect while it is empty. Rejects as
    * {@link Wal.append} does.
+   *
+   * @example
+   * const wal = await Wal.open('app-wal');
+   * await wal.rotate();
+   * console.log((await wal.put('key', 'value')).segment); // → 2
+   * await wal.close();
    */
   async rotate(): Promise<void> {
     this.#checkOpen();
@@ -238,6 +321,13 @@ export class Wal {
    *
    * @throws TypeError or RangeError for what is no sequence; WalError `ERR_WAL_WRITE`,
    * `ERR_WAL_SYNC`, `ERR_WAL_POISONED`, `ERR_WAL_CLOSED`.
+   *
+   * @example
+   * const wal = await Wal.open('app-wal');
+   * await wal.rotate();
+   * const { sequence } = await wal.put('checkpoint', 'all that came before');
+   * console.log((await wal.truncateBefore(sequence)).removed); // → [ 1 ]
+   * await wal.close();
    */
   async truncateBefore(sequence: bigint | number): Promise<TruncateResult> {
     const bound = toBound(sequence, 'sequence');
@@ -252,6 +342,13 @@ export class Wal {
    *
    * @throws TypeError for what is no sequence, RangeError for one outside the log or inside an atomic
    * batch. WalError as append.
+   *
+   * @example
+   * const wal = await Wal.open('app-wal');
+   * await wal.put('not', 'committed');
+   * await wal.truncateAfter(1n);
+   * console.log(wal.writtenSequence); // → 1n
+   * await wal.close();
    */
   async truncateAfter(sequence: bigint | number): Promise<void> {
     const bound = toBound(sequence, 'sequence');
@@ -264,6 +361,13 @@ export class Wal {
    *
    * @throws RangeError for a bad sequence. WalError `ERR_WAL_READ`, `ERR_WAL_CORRUPT` from the
    * iteration. The signal's reason, when it was aborted.
+   *
+   * @example
+   * const wal = await Wal.open('app-wal');
+   * for await (const { sequence, type } of wal.read({ from: 1n })) {
+   *   console.log(sequence, type); // → 1n put
+   * }
+   * await wal.close();
    */
   async *read(options: WalReadOptions = {}): AsyncGenerator<WalRecord, void, void> {
     const { signal, follow } = options;
@@ -297,7 +401,14 @@ export class Wal {
     return this.#appender.pipeline.durableSequence;
   }
 
-  /** Counters and gauges, as of now. */
+  /**
+   * Counters and gauges, as of now.
+   *
+   * @example
+   * const wal = await Wal.open('app-wal');
+   * console.log(wal.stats().segments, wal.stats().bytes); // → 1 37
+   * await wal.close();
+   */
   stats(): WalStats {
     const { pipeline, stats } = this.#appender;
     const { segments } = this.#files;
@@ -318,13 +429,24 @@ export class Wal {
   /**
    * Settles every append, makes all of it durable, unlocks and closes. Later calls return the same
    * promise. Readers that follow end. After a poisoning it only releases what it holds, and rejects.
+   *
+   * @example
+   * const wal = await Wal.open('app-wal');
+   * await wal.close();
+   * await wal.put('key', 'value').catch((error) => console.log(error.code)); // → ERR_WAL_CLOSED
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
-  /** {@link close}, for `await using`. */
+  /**
+   * {@link close}, for `await using`.
+   *
+   * @example
+   * await using wal = await Wal.open('app-wal'); // closed at the end of the block
+   * await wal.put('key', 'value');
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

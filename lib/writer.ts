@@ -22,7 +22,15 @@ import { openLog } from './open.js';
 import type { ResolvedOptions, UringWalOptions } from './options.js';
 import type { WalRecovery } from './recovery.js';
 
-/** Options of one append. */
+/**
+ * Options of one append.
+ *
+ * @example
+ * const options: AppendOptions = { sync: true, signal: AbortSignal.timeout(5000) };
+ * const writer = await UringWalWriter.open('app.wal');
+ * await writer.append(WalEntry.put(2n, 'key', 'value'), options);
+ * await writer.close();
+ */
 export interface AppendOptions {
   /** Resolve when durable, not just written. Default: the writer's `sync` option. */
   readonly sync?: boolean;
@@ -30,7 +38,15 @@ export interface AppendOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Which driver moves the bytes, and why not a better one. */
+/**
+ * Which driver moves the bytes, and why not a better one.
+ *
+ * @example
+ * const writer = await UringWalWriter.open('app.wal');
+ * const { name, fallbackReason }: WriterDriver = writer.driver;
+ * if (name !== 'uring') console.warn(fallbackReason);
+ * await writer.close();
+ */
 export interface WriterDriver {
   /** Which driver it is. */
   readonly name: IoDriverName;
@@ -42,7 +58,16 @@ export interface WriterDriver {
   readonly directIoRefused: string | undefined;
 }
 
-/** What a writer has done since it was opened, and what is under way. */
+/**
+ * What a writer has done since it was opened, and what is under way.
+ *
+ * @example
+ * const writer = await UringWalWriter.open('app.wal');
+ * await writer.append(WalEntry.put(2n, 'key', 'value'), { sync: true });
+ * const { end, writtenEnd, durableEnd }: WriterStats = writer.stats();
+ * console.log(end, writtenEnd, durableEnd); // → 74 74 74
+ * await writer.close();
+ */
 export interface WriterStats extends AppenderStats, CommitCounters, LatencyStats {
   /** Offset behind the last record taken, in bytes. */
   readonly end: number;
@@ -112,6 +137,11 @@ export class UringWalWriter {
    *
    * @throws TypeError or RangeError for a bad option. WalError: `ERR_WAL_OPEN`, `ERR_WAL_LOCKED`,
    * `ERR_WAL_DRIVER`, `ERR_WAL_CORRUPT`, `ERR_WAL_READ`.
+   *
+   * @example
+   * const writer = await UringWalWriter.open('app.wal', { sync: true });
+   * console.log(writer.recovery.records, writer.recovery.lastSequence); // → 1 1n
+   * await writer.close();
    */
   static async open(path: string, options: UringWalOptions = {}): Promise<UringWalWriter> {
     return new UringWalWriter(await openLog(path, options));
@@ -126,6 +156,13 @@ export class UringWalWriter {
    * @throws TypeError for what is no entry, RangeError for a record above `maxRecordBytes`: nothing
    * was written. WalError `ERR_WAL_WRITE`, `ERR_WAL_SYNC`, `ERR_WAL_POISONED`, `ERR_WAL_CLOSED`,
    * `ERR_WAL_QUEUE_FULL`. The signal's reason, when it gave up. All as rejections.
+   *
+   * @example
+   * const writer = await UringWalWriter.open('app.wal');
+   * const first = writer.append(WalEntry.put(2n, 'key', 'new')); // many may be under way at once
+   * const second = writer.append(WalEntry.delete(3n, 'old'), { sync: true });
+   * console.log((await first).sequence, (await second).sequence); // → 2n 3n
+   * await writer.close();
    */
   append(entry: WalEntry, options?: AppendOptions): Promise<WalPosition> {
     const sync = options?.sync ?? this.options.sync;
@@ -145,6 +182,13 @@ export class UringWalWriter {
    * rejects with the first failure once all have settled: entries before it are in the log.
    *
    * @throws TypeError when `entries` is no array; otherwise as {@link UringWalWriter.append}.
+   *
+   * @example
+   * const writer = await UringWalWriter.open('app.wal');
+   * const entries = [WalEntry.put(2n, 'a', '1'), WalEntry.put(3n, 'b', '2')];
+   * const { offsets } = await writer.appendMany(entries, { sync: true });
+   * console.log(offsets.join(' ')); // → 37 68
+   * await writer.close();
    */
   appendMany(entries: readonly WalEntry[], options?: AppendOptions): Promise<WalPositions> {
     if (!Array.isArray(entries)) return Promise.reject(new TypeError('entries must be an array'));
@@ -160,6 +204,13 @@ export class UringWalWriter {
    * Resolves when every append called before it is durable. Rejects when one of them failed.
    *
    * @throws WalError as `append`.
+   *
+   * @example
+   * const writer = await UringWalWriter.open('app.wal');
+   * void writer.append(WalEntry.put(2n, 'key', 'value'));
+   * await writer.flush();
+   * console.log(writer.stats().durableEnd); // → 74
+   * await writer.close();
    */
   flush(): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -172,18 +223,37 @@ export class UringWalWriter {
    * Settles every append, makes all of it durable, cuts what was allocated ahead, unlocks and
    * closes. Later calls return the same promise. After a poisoning it only releases what it holds,
    * and rejects with `ERR_WAL_POISONED`.
+   *
+   * @example
+   * const writer = await UringWalWriter.open('app.wal');
+   * const written = writer.append(WalEntry.put(2n, 'key', 'value'));
+   * await writer.close(); // settles what is under way
+   * console.log((await written).sequence); // → 2n
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
-  /** {@link close}, for `await using`. */
+  /**
+   * {@link close}, for `await using`.
+   *
+   * @example
+   * await using writer = await UringWalWriter.open('app.wal'); // closed at the end of the block
+   * await writer.append(WalEntry.put(2n, 'key', 'value'));
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  /** Counters and watermarks, as of now. */
+  /**
+   * Counters and watermarks, as of now.
+   *
+   * @example
+   * const writer = await UringWalWriter.open('app.wal');
+   * console.log(writer.stats().end); // → 37
+   * await writer.close();
+   */
   stats(): WriterStats {
     const { pipeline, stats } = this.#appender;
     const { end, writtenEnd, durableEnd, counters, latencies } = pipeline;

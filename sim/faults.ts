@@ -65,10 +65,25 @@ export const FAULTS = {
   'close-mid-batch': { site: 'event', weight: 0, says: 'a close while appends are in flight' },
 } as const satisfies Readonly<Record<string, Fault>>;
 
-/** Name of a fault class. */
+/**
+ * Name of a fault class.
+ *
+ * @example
+ * const faults: FaultName[] = ['short-write', 'sync-error', 'power-cut', 'kill'];
+ * const result = await simulate(
+ *   { state: () => 0, run: async ({ driver }) => (await Wal.open('/log', { driver })).close() },
+ *   { worlds: 10, faults },
+ * );
+ * console.log(result.failure); // → undefined
+ */
 export type FaultName = keyof typeof FAULTS;
 
-/** Every fault class there is. */
+/**
+ * Every fault class there is.
+ *
+ * @example
+ * console.log(FAULT_NAMES.includes('power-cut')); // → true
+ */
 export const FAULT_NAMES = Object.keys(FAULTS) as FaultName[];
 
 /** Index of each fault in a list of counts. */

@@ -24,7 +24,14 @@ export type { Profile } from './profile.js';
 export type { SimProcess, SimWorkload } from './user-scenario.js';
 export { FAULT_NAMES } from './faults.js';
 
-/** How a simulation runs. */
+/**
+ * How a simulation runs.
+ *
+ * @example
+ * const options: SimulateOptions = { worlds: 10, seed: 7 };
+ * const run = async ({ driver }: SimProcess) => (await Wal.open('/log', { driver })).close();
+ * console.log((await simulate({ state: () => 0, run }, options)).worlds); // → 10
+ */
 export interface SimulateOptions {
   /** Worlds to run. Default 1000. */
   readonly worlds?: number;
@@ -38,7 +45,22 @@ export interface SimulateOptions {
   readonly replay?: string;
 }
 
-/** A failed check, made small. */
+/**
+ * A failed check, made small.
+ *
+ * @example
+ * import { writeFile } from 'node:fs/promises';
+ * const state = () => ({ count: 0n });
+ * const { failure } = await simulate({ state, run: async ({ driver }, told) => {
+ *   const wal = await Wal.open('/log', { driver });
+ *   if ((wal.writtenSequence ?? 0n) < told.count) throw new Error('an entry is lost');
+ *   told.count = (await wal.put('key', 'value', { sync: false })).sequence; // the bug: not durable
+ *   await wal.close();
+ * } });
+ * const found: SimulationFailure | undefined = failure;
+ * console.log(found?.message); // → an entry is lost
+ * if (found) await writeFile('failure.html', found.html); // the timeline, to be looked at
+ */
 export interface SimulationFailure {
   /** What your check, or the library's own, said. */
   readonly message: string;
@@ -52,7 +74,14 @@ export interface SimulationFailure {
   readonly html: string;
 }
 
-/** What a simulation came to. */
+/**
+ * What a simulation came to.
+ *
+ * @example
+ * const run = async ({ driver }: SimProcess) => (await Wal.open('/log', { driver })).close();
+ * const result: SimulationResult = await simulate({ state: () => 0, run }, { worlds: 10 });
+ * console.log(result.worlds, result.crashes > 0, result.failure); // → 10 true undefined
+ */
 export interface SimulationResult {
   /** Worlds that were run. */
   readonly worlds: number;

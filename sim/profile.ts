@@ -12,6 +12,14 @@ export const PROFILES = ['ext4', 'ext4-journal', 'btrfs', 'lying'] as const;
  *   place is told by the *next* sync, which drops what it should have written.
  * - `btrfs`: content and size of what failed revert to what is on the disk.
  * - `lying`: a device that may call a sync done and lose it, and that tears sectors.
+ *
+ * @example
+ * const profile: Profile = 'btrfs';
+ * const result = await simulate(
+ *   { state: () => 0, run: async ({ driver }) => (await Wal.open('/log', { driver })).close() },
+ *   { worlds: 10, profile },
+ * );
+ * console.log(result.failure); // → undefined
  */
 export type Profile = (typeof PROFILES)[number];
 

@@ -8,7 +8,19 @@ import type { SimDriver } from './driver.js';
 import type { CrashKind, Scenario } from './engine.js';
 import type { SimEnvironment } from './environment.js';
 
-/** What a simulated process is given. */
+/**
+ * What a simulated process is given.
+ *
+ * @example
+ * async function run({ driver, pick, note }: SimProcess): Promise<void> {
+ *   const wal = await Wal.open('/log', { driver });
+ *   const count = pick(3);
+ *   note(`${count} entries`);
+ *   for (let i = 0; i < count; i++) await wal.put('key', 'value');
+ *   await wal.close();
+ * }
+ * console.log((await simulate({ state: () => 0, run }, { worlds: 10 })).failure); // → undefined
+ */
 export interface SimProcess {
   /** Give it to `UringWalWriter.open`, `WalReader.open` or `Wal.open` as `driver`. */
   readonly driver: IoDriver;
@@ -22,7 +34,21 @@ export interface SimProcess {
   note(text: string): void;
 }
 
-/** A workload: what the outside knows, and what one process does. */
+/**
+ * A workload: what the outside knows, and what one process does.
+ *
+ * @example
+ * const workload: SimWorkload<{ durable: bigint }> = {
+ *   state: () => ({ durable: 0n }),
+ *   run: async ({ driver }, told) => {
+ *     const wal = await Wal.open('/log', { driver });
+ *     if ((wal.writtenSequence ?? 0n) < told.durable) throw new Error('an entry is lost');
+ *     told.durable = (await wal.put('key', 'value')).sequence;
+ *     await wal.close();
+ *   },
+ * };
+ * console.log((await simulate(workload, { worlds: 100 })).failure); // → undefined
+ */
 export interface SimWorkload<State> {
   /** Called once a world: what survives every crash because it is not in the computer. */
   readonly state: () => State;

@@ -6,7 +6,19 @@
 // Results keep the kernel's honesty: a short write is a short count, an error is an errno, and
 // nothing is retried below the seam. A promise of the seam always settles.
 
-/** Memory a driver can write from and read into: aligned, zero-filled, perhaps registered. */
+/**
+ * Memory a driver can write from and read into: aligned, zero-filled, perhaps registered.
+ *
+ * @example
+ * await simulate({
+ *   state: () => undefined,
+ *   run: async ({ driver }) => {
+ *     const memory: IoMemory = driver.memory(1);
+ *     if (memory.bytes.length !== MEMORY_ALIGNMENT) throw new Error('not rounded up');
+ *     memory.release();
+ *   },
+ * }, { worlds: 10 });
+ */
 export interface IoMemory {
   /** The bytes; their address is a multiple of {@link MEMORY_ALIGNMENT}. */
   readonly bytes: Uint8Array;
@@ -17,10 +29,27 @@ export interface IoMemory {
   release(): void;
 }
 
-/** Every {@link IoMemory} starts at a multiple of this and is a multiple of it long, in bytes. */
+/**
+ * Every {@link IoMemory} starts at a multiple of this and is a multiple of it long, in bytes.
+ *
+ * @example
+ * console.log(MEMORY_ALIGNMENT); // → 4096
+ */
 export const MEMORY_ALIGNMENT = 4096;
 
-/** How to open a file. */
+/**
+ * How to open a file.
+ *
+ * @example
+ * const options: IoOpenOptions = { access: 'read', create: 'never', direct: false, mode: 0o600 };
+ * await simulate({
+ *   state: () => undefined,
+ *   run: async ({ driver }) => {
+ *     const error: unknown = await driver.open('/none', options).catch((cause) => cause);
+ *     if (!(error instanceof IoError)) throw new Error('a file that is not there was opened');
+ *   },
+ * }, { worlds: 10 });
+ */
 export interface IoOpenOptions {
   /** `write`: for reading and writing. */
   readonly access: 'read' | 'write';
@@ -32,7 +61,27 @@ export interface IoOpenOptions {
   readonly mode: number;
 }
 
-/** An open regular file. Operations may be in flight together; the kernel orders none of them. */
+/**
+ * An open regular file. Operations may be in flight together; the kernel orders none of them.
+ *
+ * @example
+ * await simulate({
+ *   state: () => ({ synced: false }),
+ *   run: async ({ driver }, told) => {
+ *     const options = { access: 'write', create: 'if-missing', direct: false, mode: 0o600 } as const;
+ *     const file: IoFile = await driver.open('/data', options);
+ *     const size = await file.size();
+ *     if (told.synced && size === 0) throw new Error('what was synced is gone');
+ *     const memory = driver.memory(MEMORY_ALIGNMENT);
+ *     const written = await file.write(memory, 0, 512, 0);
+ *     await file.sync();
+ *     await driver.syncDirectory('/');
+ *     if (written > 0) told.synced = true;
+ *     memory.release();
+ *     await file.close();
+ *   },
+ * }, { worlds: 100 });
+ */
 export interface IoFile {
   /** As it was given to open. */
   readonly path: string;
@@ -91,22 +140,71 @@ export interface IoFile {
   close(): Promise<void>;
 }
 
-/** Options of a single write. */
+/**
+ * Options of a single write.
+ *
+ * @example
+ * const options: IoWriteOptions = { dsync: true };
+ * await simulate({
+ *   state: () => undefined,
+ *   run: async ({ driver }) => {
+ *     const how = { access: 'write', create: 'if-missing', direct: false, mode: 0o600 } as const;
+ *     const file = await driver.open('/data', how);
+ *     const memory = driver.memory(MEMORY_ALIGNMENT);
+ *     await file.write(memory, 0, 512, 0, options);
+ *     memory.release();
+ *     await file.close();
+ *   },
+ * }, { worlds: 10 });
+ */
 export interface IoWriteOptions {
   /** Make the written range durable, as {@link IoFile.write} says. */
   readonly dsync?: boolean;
 }
 
-/** A held lock. */
+/**
+ * A held lock.
+ *
+ * @example
+ * await simulate({
+ *   state: () => undefined,
+ *   run: async ({ driver }) => {
+ *     const lock: IoLock = await driver.lock('/log');
+ *     await lock.release();
+ *   },
+ * }, { worlds: 10 });
+ */
 export interface IoLock {
   /** Gives the lock up and removes its file. The second call is a no-op. */
   release(): Promise<void>;
 }
 
-/** Which driver moves the bytes. */
+/**
+ * Which driver moves the bytes.
+ *
+ * @example
+ * const writer = await UringWalWriter.open('app.wal', { driver: 'threadpool' });
+ * const name: IoDriverName = writer.driver.name;
+ * console.log(name); // → threadpool
+ * await writer.close();
+ */
 export type IoDriverName = 'uring' | 'threadpool' | 'simulated';
 
-/** Opens files, does directory work, hands out memory, and is the only source of time. */
+/**
+ * Opens files, does directory work, hands out memory, and is the only source of time.
+ *
+ * @example
+ * async function lastSequence(driver: IoDriver): Promise<bigint | undefined> {
+ *   await using writer = await UringWalWriter.open('/log', { driver });
+ *   return writer.recovery.lastSequence;
+ * }
+ * await simulate({
+ *   state: () => undefined,
+ *   run: async ({ driver }) => {
+ *     if ((await lastSequence(driver)) !== undefined) throw new Error('nothing was appended');
+ *   },
+ * }, { worlds: 10 });
+ */
 export interface IoDriver {
   /** Which driver it is. */
   readonly name: IoDriverName;
@@ -150,7 +248,14 @@ export interface IoDriver {
   close(): Promise<void>;
 }
 
-/** A failed operation of the seam: the kernel's errno, and what was being done. */
+/**
+ * A failed operation of the seam: the kernel's errno, and what was being done.
+ *
+ * @example
+ * const error: unknown = await UringWalWriter.open('missing/app.wal').catch((cause) => cause);
+ * const cause = error instanceof WalError ? error.cause : undefined;
+ * console.log(cause instanceof IoError && cause.code); // → ENOENT
+ */
 export class IoError extends Error {
   /** `IoError`. */
   override readonly name = 'IoError';
@@ -179,7 +284,14 @@ export class IoError extends Error {
   }
 }
 
-/** What else is known of a failed operation. */
+/**
+ * What else is known of a failed operation.
+ *
+ * @example
+ * const options: IoErrorOptions = { detail: 'no space left on device' };
+ * const { message } = new IoError('ENOSPC', 'write', 'app.wal', options);
+ * console.log(message); // → ENOSPC: no space left on device, write 'app.wal'
+ */
 export interface IoErrorOptions {
   /** The system's words for the errno, for example `no space left on device`. */
   readonly detail?: string | undefined;

@@ -7,7 +7,15 @@ import type { IoDriver } from './driver.js';
 import { createThreadpoolDriver } from './threadpool.js';
 import { createUringDriver } from './uring.js';
 
-/** `auto` is io_uring where it works and the thread pool elsewhere. */
+/**
+ * `auto` is io_uring where it works and the thread pool elsewhere.
+ *
+ * @example
+ * const driver: DriverChoice = 'threadpool';
+ * const writer = await UringWalWriter.open('app.wal', { driver });
+ * console.log(writer.driver.name); // → threadpool
+ * await writer.close();
+ */
 export type DriverChoice = 'auto' | 'uring' | 'threadpool' | IoDriver;
 
 const NAMES: readonly unknown[] = ['auto', 'uring', 'threadpool'];
