@@ -98,5 +98,6 @@ function openFailed(path: string, cause: unknown): unknown {
 
 function hint(path: string, errno: string | undefined): string {
   if (errno === 'ENOENT') return `; is there a directory '${dirname(path)}'?`;
+  if (errno === 'EISDIR') return '; a log of this kind is one file: a directory is for Wal';
   return errno === 'EINVAL' ? '; is it a regular file?' : '';
 }

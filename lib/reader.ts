@@ -92,9 +92,11 @@ export class WalReader implements AsyncIterable<WalRecord> {
     } catch (cause) {
       if (selected.owned) await selected.driver.close();
       const why = cause instanceof Error ? cause.message : String(cause);
-      throw new WalError('ERR_WAL_OPEN', `cannot read the log '${path}': ${why}`, {
+      const errno = errnoOf(cause);
+      const hint = errno === 'EISDIR' ? '; a log file is wanted, and this is a directory' : '';
+      throw new WalError('ERR_WAL_OPEN', `cannot read the log '${path}': ${why}${hint}`, {
         path,
-        errno: errnoOf(cause),
+        errno,
         cause,
       });
     }

@@ -142,7 +142,7 @@ function corrupt(path: string, end: WalEnd): WalError {
     'ERR_WAL_CORRUPT',
     `'${path}' is damaged at offset ${String(end.offset)} (${end.reason}), and ${follows} shows ` +
       'that it is no torn tail; nothing was changed. Restore the file, or cut it there, keeping ' +
-      "a copy of what is cut, with recovery: 'trim'",
+      "a copy of what is cut, with `uring-wal repair` or recovery: 'trim'",
     { path, offset: end.offset },
   );
 }

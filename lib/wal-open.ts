@@ -42,7 +42,7 @@ export async function openWal(path: string, options: WalOptions): Promise<Opened
     // One with something in it was entered in its parent before that came to be.
     const isEmpty = (await driver.list(directory)).length === 0;
     if (isEmpty) await driver.syncDirectory(dirname(directory));
-    const lock = await driver.lock(join(directory, 'wal'), resolved.file.mode);
+    const lock = await lockDirectory(driver, directory, resolved.file.mode);
     undo.push(() => lock.release());
     const recovered = await recoverDirectory(driver, directory, resolved);
     const { file } = recovered;
@@ -77,11 +77,25 @@ export async function openWal(path: string, options: WalOptions): Promise<Opened
   }
 }
 
+/** Locks the file `wal` in the directory; who is refused wants to hear of the directory. */
+async function lockDirectory(driver: IoDriver, directory: string, mode: number): Promise<IoLock> {
+  const path = join(directory, 'wal');
+  try {
+    return await driver.lock(path, mode);
+  } catch (cause) {
+    if (!(cause instanceof WalError)) throw cause;
+    const message = cause.message.replace(`'${path}'`, `'${directory}'`);
+    throw new WalError(cause.code, message, { path: directory, cause });
+  }
+}
+
 function openFailed(path: string, cause: unknown): unknown {
   if (cause instanceof WalError || cause instanceof RangeError) return cause;
   const why = cause instanceof Error ? cause.message : String(cause);
   const errno = errnoOf(cause);
-  const message = `cannot open the log in '${path}': ${why}`;
+  const isFile = errno === 'EEXIST' || errno === 'ENOTDIR';
+  const hint = isFile ? '; it is a file, or below one: a Wal is a directory' : '';
+  const message = `cannot open the log in '${path}': ${why}${hint}`;
   return new WalError('ERR_WAL_OPEN', message, { path, errno, cause });
 }
 

@@ -286,8 +286,8 @@ function refused(damage: Damage): WalError {
   return new WalError(
     'ERR_WAL_CORRUPT',
     `the log is damaged in ${describe(damage)}; no crash leaves this, and nothing was changed. ` +
-      "Restore the file, or keep what can be kept with recovery: 'trim' (everything before the " +
-      "damage) or 'salvage' (the segments behind it too)",
+      "Restore the file, or keep what can be kept with `uring-wal repair` or recovery: 'trim' " +
+      "(everything before the damage), `--salvage` or 'salvage' (the segments behind it too)",
     { path, offset },
   );
 }

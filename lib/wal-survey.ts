@@ -170,9 +170,11 @@ class Look {
       }
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
-      throw new WalError('ERR_WAL_OPEN', `cannot read the segment '${path}': ${why}`, {
+      const errno = errnoOf(cause);
+      const hint = errno === 'EISDIR' ? "; a directory has a segment's name: move it away" : '';
+      throw new WalError('ERR_WAL_OPEN', `cannot read the segment '${path}': ${why}${hint}`, {
         path,
-        errno: errnoOf(cause),
+        errno,
         cause,
       });
     }

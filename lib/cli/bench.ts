@@ -10,6 +10,7 @@ import { SignalWatch } from './signals.js';
 import type { Streams } from './streams.js';
 import type { Alignment } from './text-table.js';
 import { countText, textTable } from './text-table.js';
+import { statPath } from './target.js';
 import type { Told } from './told.js';
 import { jsonLine, tell } from './told.js';
 import { EXIT } from './exit-codes.js';
@@ -56,6 +57,7 @@ async function bench(
   { directory, seconds, json }: BenchCommand,
   signal: AbortSignal,
 ): Promise<Told> {
+  await statPath(directory);
   const { bavail, bsize } = await statfs(directory);
   const bytesMax = Math.min(BYTES_MAX, Math.floor((bavail * bsize) / FREE_SHARE));
   const own = await mkdtemp(join(directory, 'uring-wal-bench-'));

@@ -9,6 +9,7 @@ import type { FileSystem } from './file-system.js';
 import { lookUpFileSystem, lookUpWriteCache } from './file-system.js';
 import { measureAppends } from './measure.js';
 import { describeError } from './report.js';
+import { statPath } from './target.js';
 
 /** So many durable appends are measured for each driver, and for no longer than this. */
 const PROBE_RECORDS = 50;
@@ -27,13 +28,14 @@ export async function checkDirectory(directory: string): Promise<Finding[]> {
   const findings: Finding[] = [];
   let own: string;
   try {
+    await statPath(directory);
     const { fileSystem, freeBytes } = await lookUpFileSystem(directory);
     findings.push(fileSystemFinding(fileSystem), spaceFinding(freeBytes));
     findings.push(writeCacheFinding(await lookUpWriteCache(directory)));
     own = await mkdtemp(join(directory, 'uring-wal-doctor-'));
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
-    const found = `'${directory}': ${describeError(error)}`;
+    const found = describeError(error);
     const advice = 'name a directory that this user may write in';
     return [...findings, { name: 'directory', verdict: 'problem', found, advice }];
   }

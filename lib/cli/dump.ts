@@ -22,6 +22,14 @@ interface Dumped {
   readonly damages: readonly string[];
 }
 
+/** No whole record starts where `--from` says. */
+class FromError extends RangeError {
+  constructor({ offset, next }: WalEnd) {
+    const where = next === undefined ? '' : `; the next one starts at ${String(next)}`;
+    super(`--from ${String(offset)}: no whole record starts there${where}`);
+  }
+}
+
 /** Runs the command; resolves to its exit code. */
 export async function runDump(command: DumpCommand, streams: Streams): Promise<ExitCode> {
   const output = new Output(streams.stdout);
@@ -83,7 +91,10 @@ async function printRecords(command: DumpCommand, output: Output): Promise<Dumpe
         if (left === 0 || output.state.kind !== 'open') return { end: undefined, damages };
       }
     }
-    return { end: walk.end, damages };
+    const { end } = walk;
+    const isAtStart = command.from !== undefined && end?.offset === command.from;
+    if (isAtStart && end.kind !== 'clean') throw new FromError(end);
+    return { end, damages };
   } finally {
     await walk.close();
   }

@@ -107,7 +107,7 @@ describe('parseEntryLine refuses', () => {
     const line = Buffer.from('{"key":"a","value":"b"}');
     expect(parseEntryLine(line, 2n ** 64n)).toEqual({
       kind: 'bad',
-      reason: 'no sequence is left after 2^64 - 1: name one',
+      reason: 'no sequence follows 2^64 - 1: name one in the line (any will do)',
     });
   });
 

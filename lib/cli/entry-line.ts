@@ -79,7 +79,7 @@ function toEntry(fields: Fields, nextSequence: bigint): WalEntry {
 function toSequence(given: unknown, nextSequence: bigint): bigint {
   if (given === undefined) {
     if (nextSequence <= SEQUENCE_MAX) return nextSequence;
-    throw new Refused('no sequence is left after 2^64 - 1: name one');
+    throw new Refused('no sequence follows 2^64 - 1: name one in the line (any will do)');
   }
   if (typeof given === 'string') {
     if (!/^[0-9]+$/.test(given)) {

@@ -2,6 +2,8 @@
 
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Stats } from 'node:fs';
+import { errnoOf } from '../errors.js';
 import { createThreadpoolDriver } from '../io/threadpool.js';
 import { MANIFEST_NAME } from '../manifest.js';
 import { listSegments, segmentName } from '../segments.js';
@@ -14,9 +16,35 @@ export type Target =
 /** There is something, but no log. */
 export class NoLogError extends Error {}
 
-/** Looks what stands at `path`. Rejects with the system's error, or NoLogError. */
+/** The system's error in words for a person, its errno kept. */
+export class PathError extends Error {
+  readonly code: string;
+
+  constructor(path: string, errno: string, cause: unknown) {
+    super(`${PATH_WORDS[errno] ?? 'it cannot be looked at'}: '${path}' (${errno})`, { cause });
+    this.code = errno;
+  }
+}
+
+const PATH_WORDS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is nothing of that name',
+  ENOTDIR: 'something on the way there is no directory',
+  EACCES: 'this user may not look there',
+};
+
+/** What stat(2) says of `path`. Rejects with PathError. */
+export async function statPath(path: string): Promise<Stats> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    const errno = errnoOf(error);
+    throw errno === undefined ? error : new PathError(path, errno, error);
+  }
+}
+
+/** Looks what stands at `path`. Rejects with PathError, the system's error, or NoLogError. */
 export async function findTarget(path: string): Promise<Target> {
-  const stats = await stat(path);
+  const stats = await statPath(path);
   if (!stats.isDirectory()) return { kind: 'file', path };
   const { numbers } = await listSegments(createThreadpoolDriver(), path);
   if (numbers.length === 0 && !(await exists(join(path, MANIFEST_NAME)))) {

@@ -84,17 +84,24 @@ class Tally {
   puts = 0;
   firstSequence: bigint | undefined;
   lastSequence: bigint | undefined;
+  /** Whether each sequence is higher than the one before. */
+  isAscending = true;
 
   add(chunk: WalChunk): void {
     this.firstSequence ??= chunk.record(0).sequence;
-    this.lastSequence = chunk.record(chunk.count - 1).sequence;
     this.records += chunk.count;
-    for (const record of chunk) if (record.type === 'put') this.puts += 1;
+    for (const { sequence, type } of chunk) {
+      if (type === 'put') this.puts += 1;
+      if (this.lastSequence !== undefined && sequence <= this.lastSequence) {
+        this.isAscending = false;
+      }
+      this.lastSequence = sequence;
+    }
   }
 }
 
 function toJson(tally: Tally, end: WalEnd): string {
-  const { records, puts, firstSequence, lastSequence } = tally;
+  const { records, puts, firstSequence, lastSequence, isAscending } = tally;
   const report = {
     records,
     puts,
@@ -103,16 +110,18 @@ function toJson(tally: Tally, end: WalEnd): string {
     fileBytes: end.size,
     firstSequence: firstSequence === undefined ? null : String(firstSequence),
     lastSequence: lastSequence === undefined ? null : String(lastSequence),
+    isAscending,
     end,
   };
   return `${JSON.stringify(report)}\n`;
 }
 
 function toText(tally: Tally, end: WalEnd): string {
-  const { records, puts, firstSequence, lastSequence } = tally;
+  const { records, puts, firstSequence, lastSequence, isAscending } = tally;
   const count = (number: number): string => number.toLocaleString('en');
-  const sequences =
-    firstSequence === undefined ? 'none' : `${String(firstSequence)} to ${String(lastSequence)}`;
+  const [first, last] = [String(firstSequence), String(lastSequence)];
+  const known = isAscending ? `${first} to ${last}` : `${first} first, ${last} last; not ascending`;
+  const sequences = firstSequence === undefined ? 'none' : known;
   return [
     `records    ${count(records)} (${count(puts)} put, ${count(records - puts)} delete)`,
     `bytes      ${count(end.offset)} of ${count(end.size)}`,
@@ -156,7 +165,9 @@ async function verifyDirectory(
   };
   const code = exitCodeOfLook(look);
   const text = json ? jsonLine(report) : directoryText(report);
-  return { text, code, complaint: damages.length === 0 ? undefined : damages.join('; ') };
+  const [worst, ...others] = damages;
+  const more = others.length === 0 ? '' : ` (and ${String(others.length)} more)`;
+  return { text, code, complaint: worst === undefined ? undefined : `${worst}${more}` };
 }
 
 function directoryText(report: {
@@ -179,7 +190,9 @@ function directoryText(report: {
     `records    ${count(records)} (${count(puts)} put, ${count(deletes)} delete)`,
     `bytes      ${count(report.bytes)} of ${count(report.fileBytes)}`,
     `sequences  ${sequences}`,
-    `end        ${damages.length === 0 ? 'clean end' : damages.join('; ')}`,
+    ...(damages.length === 0
+      ? ['end        clean end']
+      : damages.map((each) => `damage     ${each}`)),
     '',
   ].join('\n');
 }

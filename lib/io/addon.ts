@@ -159,7 +159,8 @@ function load(): Outcome {
       problems.push(`'${file}' was built for another version of this library`);
     } catch (error) {
       // Of a file that is not there nothing is said where another one was.
-      if (!isMissing(error)) problems.push(describe(error));
+      const problem = describe(error);
+      if (!isMissing(error) && !problems.includes(problem)) problems.push(problem);
     }
   }
   if (problems.length === 0) problems.push(`Cannot find a binary for ${systemName()}`);
