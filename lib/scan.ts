@@ -2,12 +2,18 @@
 // valid record. What that stop means is decided in tail.ts.
 
 import { decodeBatchValue } from './batch-value.js';
+import { crc32 } from './checksum.js';
 import * as record from './record.js';
 import type { FileWindow } from './window.js';
 import { WINDOW_BYTES } from './window.js';
 
 /** How many records one run holds at most. */
 const RUN_RECORDS_MAX = 16384;
+/**
+ * A record larger than this, in bytes, is checked in pieces before it is given memory of its size:
+ * what only claims to be one costs none.
+ */
+export const HELD_UNCHECKED_BYTES_MAX = 16 * 1024 * 1024;
 
 /**
  * Valid records that stand together in memory; see `scanRecords` for the table. It is a view,
@@ -57,6 +63,9 @@ export async function* scanFile(
       if (offset + wanted > size) return { offset, reason };
       if (wanted > WINDOW_BYTES && !(await lengthsAgree(window, offset))) {
         return { offset, reason: record.STOP.LENGTH_MISMATCH };
+      }
+      if (wanted > HELD_UNCHECKED_BYTES_MAX && !(await checksumHolds(window, offset))) {
+        return { offset, reason: record.STOP.BAD_CRC };
       }
     } else if (reason > record.STOP.NEED_MORE) {
       return { offset, reason };
@@ -113,6 +122,34 @@ export async function lengthsAgree(window: FileWindow, offset: number): Promise<
   const valueLengthAt = await window.load(offset + record.AT_KEY + keyLength, record.LENGTH_FIELD);
   const valueLength = viewOf(window).getUint32(valueLengthAt, true);
   return record.recordBytes(keyLength, valueLength) === length;
+}
+
+/**
+ * Whether the checksum of the record at `offset` is right, read a window at a time. Its lengths agree
+ * and its end is in the file.
+ */
+export async function checksumHolds(window: FileWindow, offset: number): Promise<boolean> {
+  const index = await window.load(offset, record.AT_KEY);
+  const header = viewOf(window);
+  const end = offset + record.LENGTH_FIELD + header.getUint32(index, true) - record.LENGTH_FIELD;
+  const keyEnd = offset + record.AT_KEY + header.getUint32(index + record.AT_KEY_LENGTH, true);
+  let crc = await crcOf(window, offset + record.AT_SEQUENCE, offset + record.AT_KEY_LENGTH, 0);
+  crc = await crcOf(window, offset + record.AT_KEY, keyEnd, crc);
+  crc = await crcOf(window, keyEnd + record.LENGTH_FIELD, end, crc);
+  const at = await window.load(end, record.LENGTH_FIELD);
+  return viewOf(window).getUint32(at, true) === crc;
+}
+
+/** CRC of the file's bytes in [from, to), continued from `seed`. */
+async function crcOf(window: FileWindow, from: number, to: number, seed: number): Promise<number> {
+  let crc = seed;
+  for (let at = from; at < to;) {
+    const index = await window.load(at, 1);
+    const end = Math.min(window.filled, index + to - at);
+    crc = crc32(window.bytes, index, end, crc);
+    at += end - index;
+  }
+  return crc;
 }
 
 function viewOf({ bytes }: FileWindow): DataView {

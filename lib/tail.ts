@@ -12,7 +12,7 @@
 // drop any sector that was not synced, from damage to what had been written.
 
 import * as record from './record.js';
-import { lengthsAgree } from './scan.js';
+import { HELD_UNCHECKED_BYTES_MAX, checksumHolds, lengthsAgree } from './scan.js';
 import type { FileWindow } from './window.js';
 import { WINDOW_BYTES } from './window.js';
 
@@ -27,6 +27,8 @@ const UNWRITTEN_BYTES = record.AT_SEQUENCE;
  */
 const SEARCH_BYTES_MIN = 256 * 1024 * 1024;
 const SEARCH_TAIL_FACTOR = 8;
+
+const ZEROS = Buffer.alloc(WINDOW_BYTES);
 
 /** The magic number's bytes as they stand in a record. */
 const MAGIC_BYTES = Uint8Array.of(0x4c, 0x41, 0x57, 0x00);
@@ -107,9 +109,10 @@ async function isZero(window: FileWindow, from: number, to: number): Promise<boo
     const index = await window.load(at, Math.min(length, SECTOR_BYTES));
     const end = Math.min(window.filled, index + length);
     if (end <= index) return true;
-    const { bytes } = window;
-    for (let byte = index; byte < end; byte++) if (bytes[byte] !== 0) return false;
-    at += end - index;
+    const { buffer, byteOffset } = window.bytes;
+    const piece = Buffer.from(buffer, byteOffset + index, end - index);
+    if (!piece.equals(ZEROS.subarray(0, piece.length))) return false;
+    at += piece.length;
   }
   return true;
 }
@@ -240,6 +243,7 @@ async function isRecord(window: FileWindow, offset: number, budget: Budget): Pro
   const index = await window.load(offset, record.RECORD_BYTES_MIN);
   const length = record.LENGTH_FIELD + viewOf(window).getUint32(index, true);
   const keyLength = viewOf(window).getUint32(index + record.AT_KEY_LENGTH, true);
+  const type = viewOf(window).getUint8(index + record.AT_TYPE);
   if (offset + length > size || record.RECORD_BYTES_MIN + keyLength > length) return false;
   if (!hasHeader(window, index)) return false;
   if (length > WINDOW_BYTES) {
@@ -249,6 +253,11 @@ async function isRecord(window: FileWindow, offset: number, budget: Budget): Pro
   }
   budget.bytes -= length;
   if (budget.bytes < 0) return false;
+  if (length > HELD_UNCHECKED_BYTES_MAX) {
+    const isForm = type !== record.TYPE_BATCH || keyLength === 0;
+    const isWhole = type !== record.TYPE_DELETE || length === record.RECORD_BYTES_MIN + keyLength;
+    return isForm && isWhole && checksumHolds(window, offset);
+  }
   const table = new Uint32Array(record.TABLE_HEADER + record.TABLE_STRIDE);
   const start = await window.load(offset, length);
   return record.scanRecords(window.bytes, start, start + length, table) === 1;
