@@ -85,8 +85,12 @@ class Load {
     this.latenciesUs = [];
     const cpu = process.cpuUsage();
     this.startedMs = performance.now();
-    const callers = [this.timedCaller(ms)];
-    while (callers.length < this.task.callers) callers.push(this.caller(ms));
+    const { recordsPerCall = 1 } = this.task;
+    const isMany = recordsPerCall > 1;
+    const callers = isMany ? [] : [this.timedCaller(ms)];
+    while (callers.length < this.task.callers) {
+      callers.push(isMany ? this.manyCaller(ms, recordsPerCall) : this.caller(ms));
+    }
     await Promise.all(callers);
     if (this.task.durability === 'disk') {
       await this.log.flush();
@@ -115,6 +119,22 @@ class Load {
       await this.log.append(++this.sequence, this.key, this.value);
       this.latenciesUs.push((performance.now() - before) * 1000);
       if (++this.operations >= this.nextCheck) this.check(ms);
+    }
+  }
+
+  /** Many records a call; who has no such call gets as many appends at once, and awaits them all. */
+  private async manyCaller(ms: number, count: number): Promise<void> {
+    const { log, key, value } = this;
+    while (!this.stopped) {
+      const first = this.sequence + 1;
+      this.sequence += count;
+      const one = (_: unknown, at: number): Promise<unknown> => log.append(first + at, key, value);
+      const before = performance.now();
+      await (log.appendMany?.(first, count, key, value) ??
+        Promise.all(Array.from({ length: count }, one)));
+      this.latenciesUs.push((performance.now() - before) * 1000);
+      this.operations += count;
+      if (this.operations >= this.nextCheck) this.check(ms);
     }
   }
 

@@ -5,7 +5,7 @@ import type { Family } from './contender.js';
 
 /** Outer size of every panel's column, px. */
 export const PANEL_WIDTH = 590;
-const LABEL_WIDTH = 240;
+const LABEL_WIDTH = 272;
 const VALUE_WIDTH = 92;
 const BAR_WIDTH = PANEL_WIDTH - LABEL_WIDTH - VALUE_WIDTH;
 const BAR_HEIGHT = 16;
@@ -37,12 +37,15 @@ export interface Bar {
   readonly text: string;
 }
 
+/** Green, red, or grey where the rounds differ too much to say. */
+export type TargetKind = 'met' | 'missed' | 'noisy';
+
 export interface BarPanel {
   readonly title: string;
   readonly subtitle: string;
   readonly bars: readonly Bar[];
   /** Where ours is to be, on the bars' scale, and what to say about it. */
-  readonly target?: { readonly value: number; readonly text: string; readonly met: boolean };
+  readonly target?: { readonly value: number; readonly text: string; readonly kind: TargetKind };
 }
 
 export interface Line {
@@ -90,7 +93,7 @@ export function drawBars(panel: BarPanel): string {
   if (panel.target !== undefined) {
     const x = LABEL_WIDTH + panel.target.value * scale;
     const bottom = TITLE_HEIGHT + panel.bars.length * BAR_PITCH;
-    const kind = panel.target.met ? 'met' : 'missed';
+    const { kind } = panel.target;
     const left = x < PANEL_WIDTH / 2;
     parts.push(
       `<line class="${kind}" x1="${x.toFixed(1)}" x2="${x.toFixed(1)}" y1="${String(TITLE_HEIGHT - 4)}" y2="${String(bottom)}"/>`,

@@ -41,6 +41,7 @@ const STYLE = `
   .axis { stroke: #cbd5e1; }
   .met { stroke: #15803d; stroke-width: 1.5; stroke-dasharray: 4 3; }
   .missed { stroke: #b91c1c; stroke-width: 1.5; stroke-dasharray: 4 3; }
+  .noisy { stroke: #64748b; stroke-width: 1.5; stroke-dasharray: 4 3; }
   .met-text { fill: #15803d; }
   .missed-text { fill: #b91c1c; }
 `;
@@ -162,11 +163,12 @@ function workloadPanel(workload: WorkloadReport): BarPanel {
   };
   const yardstick = workload.rows.find((row) => row.title === target?.yardstick)?.summary?.median;
   if (target === undefined || yardstick === undefined) return panel;
+  if (target.verdict === 'unmeasured') return panel;
   const sign = target.atMost ? '≤' : '≥';
   const text = `target ${sign} ${String(target.ratio)} × ${target.yardstick ?? ''}: ${verdict(target)}`;
   return {
     ...panel,
-    target: { value: yardstick * target.ratio, text, met: target.verdict === 'met' },
+    target: { value: yardstick * target.ratio, text, kind: target.verdict },
   };
 }
 

@@ -16,6 +16,8 @@ export interface AppendTask {
   readonly durability: Durability;
   /** How many async loops each await their own append. */
   readonly callers: number;
+  /** How many records each call carries, under one promise where the contender can; default 1. */
+  readonly recordsPerCall?: number;
   readonly keyBytes: number;
   readonly valueBytes: number;
 }
@@ -42,6 +44,8 @@ export type Task = AppendTask | ReplayTask | RecoverTask;
 export interface AppendLog {
   /** Resolves when the record is as safe as the task asks. Arrays may be reused by the caller. */
   append(sequence: number, key: Uint8Array, value: Uint8Array): Promise<unknown>;
+  /** The same for `count` records from `first` on, under one promise. */
+  appendMany?(first: number, count: number, key: Uint8Array, value: Uint8Array): Promise<unknown>;
   /** Makes everything appended durable; called within the measured time of a `disk` task. */
   flush(): Promise<void>;
   /** After the warm-up: resolves when what was to be prepared aside from the appends is done. */

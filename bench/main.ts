@@ -12,6 +12,7 @@ import { HELP, parseOptions, UsageError, type BenchOptions } from './options.js'
 import type { Report } from './report.js';
 import { estimateSeconds, runPlan } from './runner.js';
 import { save } from './save.js';
+import { runSoak } from './soak.js';
 import { reportText } from './table.js';
 import { QUICK_CONTENDERS, WORKLOADS, type Workload } from './workloads.js';
 
@@ -114,6 +115,12 @@ async function main(): Promise<void> {
   }
   if (options.mode === 'counts') {
     runCounts();
+    return;
+  }
+  if (options.mode === 'soak') {
+    await runSoak(options.minutes, options.directory, (line) => {
+      process.stdout.write(`${line}\n`);
+    });
     return;
   }
   const trouble = options.install

@@ -17,6 +17,7 @@ describe('command line', () => {
       'written-1',
       'written-64',
       'written-1024',
+      'written-many',
       'replay',
     ]);
   });

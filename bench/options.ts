@@ -6,8 +6,8 @@ import { DATA_DIRECTORY } from './paths.js';
 import { WORKLOADS } from './workloads.js';
 
 export interface BenchOptions {
-  /** Measure, run Benchmark.js, count system calls, or only chart an earlier result. */
-  readonly mode: 'measure' | 'micro' | 'counts' | 'from';
+  /** Measure, run Benchmark.js, count system calls, watch memory, or only chart an earlier result. */
+  readonly mode: 'measure' | 'micro' | 'counts' | 'soak' | 'from';
   readonly tier: 'quick' | 'default' | 'all';
   /** Names of workloads; empty means those of the tier. */
   readonly workloads: readonly string[];
@@ -22,6 +22,8 @@ export interface BenchOptions {
   readonly fromFile: string | undefined;
   readonly profileDirectory: string | undefined;
   readonly install: boolean;
+  /** Length of a soak. */
+  readonly minutes: number;
   /** Make this run the figures that README.md shows. */
   readonly save: boolean;
 }
@@ -34,12 +36,15 @@ const MEASURE_MS = { quick: 150, default: 200, all: 400 } as const;
 const ROUNDS_MAX = 1000;
 const MEASURE_MS_MAX = 60_000;
 const WARMUP_SHARE = 0.4;
+const SOAK_MINUTES = 10;
+const SOAK_MINUTES_MAX = 10_000;
 
 export const HELP = `Measures uring-wal against its peers, interleaved, each trial in its own process.
 
 Usage: npm run bench -- [options] [workload ...]
        npm run bench -- micro           single steps by Benchmark.js: encode, decode, CRC, one append
        npm run bench -- counts          system calls and bytes per append, by strace
+       npm run bench -- soak            memory over ten minutes of appends: its slope, flat or not
        npm run bench -- --from FILE     table and chart of an earlier result, nothing measured
 
 Without names the default workloads run, for some minutes. A name may be a group: durable,
@@ -57,6 +62,7 @@ Options:
   --save             make this run README.md's figures: bench/results/latest.{json,svg} and the
                      block between the markers in README.md
   --cpu-prof DIR     write V8 CPU profiles of ours
+  --minutes N        length of a soak (default ${String(SOAK_MINUTES)})
   --no-install       do not install the peers, even if they are missing
   --list             names of workloads and contenders
   --help             this text
@@ -94,6 +100,7 @@ export function parseOptions(argumentList: string[]): BenchOptions | 'help' | 'l
     fromFile: values.from,
     profileDirectory: values['cpu-prof'],
     install: values['no-install'] !== true,
+    minutes: integer('--minutes', values.minutes, SOAK_MINUTES, SOAK_MINUTES_MAX),
     save: values.save === true,
   };
 }
@@ -114,6 +121,7 @@ function parse(argumentList: string[]) {
         chart: { type: 'string' },
         from: { type: 'string' },
         'cpu-prof': { type: 'string' },
+        minutes: { type: 'string' },
         'no-install': { type: 'boolean' },
         save: { type: 'boolean' },
         list: { type: 'boolean' },
@@ -130,7 +138,7 @@ function modeOf(positionals: string[], from: string | undefined): BenchOptions['
     if (positionals.length > 0) throw new UsageError('--from measures nothing: name no workload');
     return 'from';
   }
-  for (const mode of ['micro', 'counts'] as const) {
+  for (const mode of ['micro', 'counts', 'soak'] as const) {
     if (!positionals.includes(mode)) continue;
     if (positionals.length > 1) throw new UsageError(`${mode} runs alone`);
     return mode;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { chartHtml, chartSvg } from './chart.js';
 import type { TrialResult } from './contender.js';
 import { judge, rowOf, type Report, type WorkloadReport } from './report.js';
-import { reportText } from './table.js';
+import { peersWin, reportText } from './table.js';
 import { WORKLOADS, type Workload } from './workloads.js';
 import { ENVIRONMENT } from './test-environment.js';
 
@@ -88,11 +88,30 @@ describe('output', () => {
     expect(text).toMatch(/Where a peer wins\n.*writeSync, by 3.33 ×/);
   });
 
+  it('names the best peer of each class that wins, and none that does not', () => {
+    const rows = { ours: [100], 'group-commit': [150], lmdb: [120], 'group-commit-sync': [500] };
+    const lines = peersWin([reportOf('durable-64', rows), reportOf('durable-1024', { ours: [9] })]);
+    expect(lines).toEqual([
+      expect.stringMatching(/node:fs, by 1.50 ×/),
+      expect.stringMatching(/writeSync, by 5.00 ×/),
+    ]);
+    expect(peersWin([reportOf('durable-1', { ours: [5000], lmdb: [4000] })])).toEqual([]);
+  });
+
   it('draws a chart with every row, and escapes what it is given', () => {
     const svg = chartSvg(report);
     for (const { title } of DURABLE.rows) expect(svg).toContain(title);
     expect(svg).toContain('a &lt;CPU&gt; &amp; more');
     expect(svg).not.toContain('NaN');
     expect(chartHtml(report)).toContain('<pre>');
+  });
+
+  it('draws a target that is too noisy to tell neither as met nor as missed', () => {
+    const noisy = reportOf('durable-64', {
+      ours: [300, 400, 900],
+      'group-commit': [100, 100, 100],
+    });
+    expect(noisy.target?.verdict).toBe('noisy');
+    expect(chartSvg(wholeReport([noisy]))).toContain('<line class="noisy"');
   });
 });

@@ -149,24 +149,32 @@ function recordedText(workloads: readonly WorkloadReport[]): string {
   return ['Beside figures recorded on another run, not measured here', ...lines, ''].join('\n');
 }
 
-/** Where anyone but the floor beats our best, said plainly. */
+/** Where a peer beats our best, said plainly: the best of those that block, and of those that do not. */
 function peersWinText(workloads: readonly WorkloadReport[]): string {
   const lines = peersWin(workloads).map((line) => `  ${line}`);
   return lines.length === 0 ? '' : ['Where a peer wins', ...lines, ''].join('\n');
 }
 
-/** One line for each workload that somebody else does best. */
+/** A line for each workload and class of peers (blocking or not) of which one beats our best. */
 export function peersWin(workloads: readonly WorkloadReport[]): string[] {
   return workloads.flatMap((workload) => {
-    const ours = bestOurs(workload);
-    const best = bestOf(
-      workload.metric,
-      workload.rows.filter((row) => row.family !== 'floor'),
-    );
-    if (ours?.summary === undefined || best?.summary === undefined || best.family === 'ours') {
-      return [];
-    }
-    const by = ratioText(workload.metric, best.summary.median, ours.summary.median);
-    return [`${workload.title}: ${best.title}, by ${by} × (${best.lacks || 'lacks nothing'})`];
+    const ours = bestOurs(workload)?.summary?.median;
+    if (ours === undefined) return [];
+    return [false, true].flatMap((blocks) => {
+      const peers = workload.rows.filter((row) => row.family === 'peer' && row.blocks === blocks);
+      const best = bestOf(workload.metric, peers);
+      const by = ratioText(workload.metric, best?.summary?.median, ours);
+      if (best === undefined || !isBetter(workload.metric, best.summary?.median, ours)) return [];
+      return [`${workload.title}: ${best.title}, by ${by} × (${best.lacks || 'lacks nothing'})`];
+    });
   });
+}
+
+function isBetter(
+  metric: WorkloadReport['metric'],
+  value: number | undefined,
+  ours: number,
+): boolean {
+  if (value === undefined) return false;
+  return lowerIsBetter(metric) ? value < ours : value > ours;
 }

@@ -91,6 +91,24 @@ function recover(name: string, logBytes: number, tier: Workload['tier']): Worklo
   };
 }
 
+/** Calls that carry many records each, as one who imports or replicates makes them. */
+function many(
+  durability: 'durable' | 'written',
+  zeroedMibPerSecond: number,
+  contenders: readonly string[],
+): Workload {
+  const task = { kind: 'append', durability, callers: 4, recordsPerCall: 256, ...SMALL } as const;
+  return {
+    name: `${durability}-many`,
+    title: `${durability}, 4 callers, 256 records a call`,
+    task,
+    metric: 'rate',
+    contenders,
+    zeroedBytesPerSecond: zeroedMibPerSecond * MIB,
+    tier: 'default',
+  };
+}
+
 const HAND_MADE_DURABLE = ['group-commit', 'group-commit-direct', 'group-commit-sync'] as const;
 const DURABLE = [...OURS, 'ours-zeroed', ...HAND_MADE_DURABLE, ...PACKAGES];
 const WRITTEN = ['ours', ...HAND_MADE, 'write-stream', ...PACKAGES];
@@ -123,6 +141,8 @@ export const WORKLOADS: readonly Workload[] = [
     contenders: WRITTEN,
     target: { ratio: 1.3, yardstick: BEST_PEER },
   }),
+  many('durable', 256, [...OURS, 'group-commit', 'better-sqlite3', 'classic-level']),
+  many('written', 384, ['ours', 'group-commit', 'better-sqlite3', 'classic-level']),
   large('durable', 64, ['4k', 4096], {
     contenders: [
       ...OURS,

@@ -107,6 +107,7 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
   },
   {
     id: 'lmdb',
+    // LMDB has a hook for page checksums (mdb_env_set_checksum), which the package never sets.
     title: 'lmdb',
     family: 'peer',
     blocks: false,

@@ -81,6 +81,10 @@ async function openLog(
       },
     }),
     append: (sequence, key, value) => writer.append(WalEntry.put(sequence, key, value)),
+    appendMany: (first, count, key, value) =>
+      writer.appendMany(
+        Array.from({ length: count }, (_, at) => WalEntry.put(first + at, key, value)),
+      ),
     flush: () => writer.flush(),
     close: () => writer.close(),
     note: fallbackReason === undefined ? `driver ${name}` : `driver ${name}: ${fallbackReason}`,
