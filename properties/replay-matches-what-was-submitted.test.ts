@@ -8,9 +8,14 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 
-import { independentRead } from '../lib/fixtures/independent.js';
-import { UringWalWriter, type UringWalOptions } from '../lib/index.js';
+import {
+  independentLine,
+  independentRead,
+  type PlacedRecord,
+} from '../lib/fixtures/independent.js';
+import { UringWalWriter, type UringWalOptions, WalReader } from '../lib/index.js';
 import type { FaultName } from '../sim/faults.js';
+import { plainOf } from './harness/bytes.js';
 import { type Mark, property } from './harness/property.js';
 import {
   choiceLists,
@@ -118,6 +123,9 @@ async function live(simulation: Simulation, model: Model, one: Life, mark: Mark)
   if (model.entries.some(({ state }) => state === 'written')) mark('lost what it may');
   model.replayed(found.records, before);
   expect(writer.recovery).toMatchObject({ records: found.records.length, bytes: found.end });
+  expect((await readBack(simulation)).map(independentLine)).toEqual(
+    found.records.map(independentLine),
+  );
 
   const callers = new Callers(writer, model, mark, true);
   for (const [step, events] of one.steps) {
@@ -128,6 +136,29 @@ async function live(simulation: Simulation, model: Model, one: Life, mark: Mark)
   endings.set(simulation, await end(simulation, callers, one, mark));
   if (callers.problems.length > 0) throw callers.problems[0];
   return true;
+}
+
+/** What the library's own reader finds beside the writer; nothing fails meanwhile. */
+async function readBack(simulation: Simulation): Promise<PlacedRecord[]> {
+  const { environment } = simulation;
+  const before = environment.faultsOn;
+  environment.faultsOn = false;
+  const found: PlacedRecord[] = [];
+  let isOver = false;
+  const problems: unknown[] = [];
+  const reading = async (): Promise<void> => {
+    const reader = await WalReader.open(LOG, { driver: simulation.driver });
+    for await (const record of reader) found.push(plainOf(record));
+    expect(reader.end?.kind).toBe('clean');
+    await reader.close();
+  };
+  reading()
+    .catch((error: unknown) => void problems.push(error))
+    .finally(() => (isOver = true));
+  await simulation.runUntil(() => isOver);
+  environment.faultsOn = before;
+  if (problems.length > 0) throw problems[0];
+  return found;
 }
 
 /** Undefined: the process did not outlive its open, or a fault kept it from opening. */
