@@ -1,300 +1,156 @@
-// npm run mutation: how many small changes to the library the tests notice.
+// npm run mutation: how many small changes to the library the tests notice, by Stryker.
 //
-//   npm run mutation                        every module below
-//   npm run mutation -- --only tail,scan    some of them
-//   npm run mutation -- --sample 10         one mutant in ten, evenly
-//   npm run mutation -- --jobs 2            so many at a time (default: one per core)
+//   npm run mutation                            every module below
+//   npm run mutation -- --only tail,scan        some of them
+//   npm run mutation -- --only tail:120-140     some lines of the built module
+//   npm run mutation -- --jobs 2                so many at a time (default: one)
+//   npm run mutation -- --force                 all again; else what is known is taken from
+//                                               dist/mutation/, where only its tests changed
 //
-// Each mutant is put into a copy of the built library; then the simulator's worlds, the unit tests
-// and the properties run over it, the fastest first, until one fails. What is left alive is listed
-// with its line; properties/mutation-survivors.md tells what is known of each. Stryker is not used: the
-// tests here start processes that import the library by path, and need the mutant there as well.
+// Stryker puts every mutant of a module into one build of it, turned on one at a time, and runs the
+// tests that get there (vitest.config.js beside this file), the quickest first, until one fails.
+// ../mutation-survivors.md tells what is known of those that live.
 
-import { spawn } from 'node:child_process';
-import {
-  chmodSync,
-  closeSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { clearTimeout, setTimeout } from 'node:timers';
 import { fileURLToPath } from 'node:url';
-import { applied, mutantsOf } from './mutants.js';
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-const MODULES = [
-  ...['record', 'checksum', 'scan', 'window', 'tail', 'recovery', 'batch', 'commit', 'writer'],
-  ...['appender', 'write-lane', 'write-fully', 'settlement', 'watermarks', 'zero-ahead', 'failure'],
+/** By the tests that they meet. */
+const BYTES = ['record', 'checksum', 'entry', 'scan', 'window', 'tail', 'recovery', 'batch-value'];
+const WRITER = [
+  ...['batch', 'write-fully', 'write-lane', 'settlement', 'watermarks', 'failure', 'zero-ahead'],
+  ...['commit', 'sync-alone', 'sync-goal', 'waiters', 'appender', 'writer'],
 ];
-const STAGE_MS_MAX = 300_000;
-const VITEST = 'node_modules/vitest/vitest.mjs';
+const MODULES = [...BYTES, ...WRITER];
+const FOLDER = join('dist', 'mutation');
 const SCORE_MIN = 90;
-/** A stage did not end in its time, twice: counted apart. */
-const LATE = 'out of time';
-/** The normal distribution's quantile for an interval of 95 %. */
-const Z = 1.96;
-const OUTPUT_CHARACTERS = 6000;
-/** Every mutant meets the same cases. */
-const SEED = '1';
-
-/** The tests of a mutant, fastest first: a command's arguments, and what is in its environment. */
-const STAGES = [
-  { name: 'worlds', args: ['properties/mutation/world-killer.js', '400'], env: {} },
-  {
-    name: 'worlds without the addon',
-    args: ['properties/mutation/world-killer.js', '100'],
-    env: {},
-    withoutAddon: true,
-  },
-  {
-    name: 'properties of bytes',
-    files: inFolder('properties', [
-      ...['round-trip', 'offsets', 'bit-flips', 'nested', 'crash-is'],
-      ...['arbitrary', 'native', 'damage'],
-    ]),
-    env: { PROPERTY_RUNS: '150' },
-  },
-  {
-    name: 'unit tests',
-    files: inFolder('lib', [
-      ...['golden', 'recovery.test', 'recovery-damage', 'reader', 'writer.test'],
-      ...['writer-failure', 'counts'],
-    ]),
-    env: {},
-  },
-  {
-    name: 'more worlds, and the kernel',
-    files: [
-      ...inFolder('properties', ['kernel-log', 'replay']),
-      ...inFolder('lib', ['writer-full', 'writer-open', 'writer-driver']),
-    ],
-    env: {},
-  },
-  {
-    name: 'properties of bytes, at length',
-    files: inFolder('properties', [
-      ...['round-trip', 'offsets', 'bit-', 'nested', 'crash', 'arbitrary'],
-      ...['native', 'damage', 'segmented'],
-    ]),
-    env: {},
-  },
-  { name: 'many worlds', args: ['properties/mutation/world-killer.js', '4000'], env: {} },
-];
-
-function inFolder(folder, names) {
-  return names.map((name) => `dist/${folder}/${name}`);
-}
-
-function commandOf({ args, files }) {
-  if (files === undefined) return args;
-  return [VITEST, 'run', '--bail', '1', '--maxWorkers', '1', '--reporter', 'dot', ...files];
-}
+const EXIT_USAGE = 64;
 
 const options = parse(process.argv.slice(2));
-const scratch = mkdtempSync(join(tmpdir(), 'uring-wal-mutation-'));
-// Some tests start processes of other users.
-chmodSync(scratch, 0o755);
-try {
-  await main();
-} finally {
-  rmSync(scratch, { recursive: true, force: true });
-}
+mkdirSync(join(ROOT, FOLDER), { recursive: true });
+const rows = options.only.map((one) => ({ module: one, ...run(one) }));
+report(rows);
 
-async function main() {
-  const work = options.only.flatMap((name) => {
-    const text = readFileSync(join(ROOT, 'dist', 'lib', `${name}.js`), 'utf8');
-    return mutantsOf(text).map((mutant) => ({ name, text, mutant }));
+/** Stryker over one module, so that a run that is cut short has told of those before. */
+function run(module) {
+  const [name, lines] = module.split(':');
+  const file = join('dist', 'lib', `${name}.js`);
+  if (!existsSync(join(ROOT, file))) usage(`no module '${name}'; there are: ${MODULES.join(', ')}`);
+  const config = join(ROOT, FOLDER, `${name}.config.json`);
+  const results = join(FOLDER, `${name}.json`);
+  writeFileSync(config, JSON.stringify(configuration(name, lines, file, results)));
+  rmSync(join(ROOT, results), { force: true });
+  const command = [
+    join('node_modules', '@stryker-mutator', 'core', 'bin', 'stryker.js'),
+    'run',
+    config,
+  ];
+  if (options.force) command.push('--force');
+  const { status } = spawnSync(process.execPath, command, {
+    cwd: ROOT,
+    env: { ...process.env, MUTATION_TESTS: BYTES.includes(name) ? 'bytes' : 'writer' },
+    stdio: 'inherit',
   });
-  const chosen = work.filter((_one, index) => index % options.sample === 0);
-  const folders = Array.from({ length: options.jobs }, (_one, index) => prepare(index));
-  const problem = await unmutated(folders[0]);
-  if (problem !== undefined) {
-    console.log(`without any mutant, '${problem}' fails already`);
-    process.exitCode = 1;
-    return;
-  }
-  console.log(`${chosen.length} mutants of ${work.length}`);
-  const results = [];
-  let next = 0;
-  const worker = async (folder) => {
-    while (next < chosen.length) {
-      const one = chosen[next++];
-      const killer = await test(folder, one);
-      results.push({ ...one, killer });
-      if (killer === undefined) console.log(`SURVIVED ${describe(one)}`);
-      if (results.length % 25 === 0) console.log(`${results.length} of ${chosen.length} done`);
-    }
-  };
-  await Promise.all(folders.map(worker));
-  report(results);
+  if (!existsSync(join(ROOT, results)))
+    return { problem: `Stryker ended with ${status}`, counts: {} };
+  return { counts: countsOf(JSON.parse(readFileSync(join(ROOT, results), 'utf8'))) };
 }
 
-/** A folder that looks like the project, with a built library of its own. */
-function prepare(index) {
-  const folder = join(scratch, String(index));
-  mkdirSync(join(folder, 'properties', 'regressions'), { recursive: true });
-  cpSync(join(ROOT, 'dist'), join(folder, 'dist'), { recursive: true });
-  for (const name of ['package.json', 'vitest.config.js']) {
-    cpSync(join(ROOT, name), join(folder, name));
+function configuration(name, lines, file, results) {
+  return {
+    mutate: [lines === undefined ? file : `${file}:${lines}`],
+    testRunner: 'vitest',
+    plugins: ['@stryker-mutator/vitest-runner', './properties/mutation/left-alone.js'],
+    ignorers: ['left-alone'],
+    // What only words things.
+    mutator: { excludedMutations: ['StringLiteral'] },
+    vitest: { configFile: 'properties/mutation/vitest.config.js', related: false },
+    coverageAnalysis: 'perTest',
+    concurrency: options.jobs,
+    // A busy machine is late as well: what takes this long does not end.
+    timeoutMS: 10_000,
+    timeoutFactor: 2,
+    dryRunTimeoutMinutes: 20,
+    incremental: true,
+    incrementalFile: join(FOLDER, `${name}.incremental.json`),
+    tempDirName: join(FOLDER, 'sandbox'),
+    ignorePatterns: ['bench', 'coverage', 'native/build/Release/obj.target', 'dist/mutation'],
+    disableTypeChecks: false,
+    reporters: ['clear-text', 'progress-append-only', 'json', 'html'],
+    clearTextReporter: { allowColor: false, logTests: false, reportTests: false },
+    jsonReporter: { fileName: results },
+    htmlReporter: { fileName: join(FOLDER, `${name}.html`) },
+    allowConsoleColors: false,
+    warnings: { slow: false },
+  };
+}
+
+function countsOf({ files }) {
+  const counts = {};
+  for (const { mutants } of Object.values(files)) {
+    for (const mutant of mutants) {
+      const status = isUnloadable(mutant) ? 'Killed' : mutant.status;
+      counts[status] = (counts[status] ?? 0) + 1;
+    }
   }
-  for (const name of ['node_modules', 'native', 'lib', '.ci', 'sim']) {
-    symlinkSync(join(ROOT, name), join(folder, name));
-  }
-  for (const name of ['tools', 'mutation']) {
-    cpSync(join(ROOT, 'properties', name), join(folder, 'properties', name), { recursive: true });
-  }
-  return folder;
+  return counts;
 }
 
 /**
- * Test files that fail without a mutant can tell nothing: they are left out, aloud. Returns the
- * name of a stage that fails all the same.
+ * With this mutant a test file throws while it is loaded, which ends the run before its first test.
+ * Stryker's runner looks at tests only, and says that the mutant survived.
  */
-async function unmutated(folder) {
-  const path = join(scratch, 'log');
-  const log = openSync(path, 'w');
-  try {
-    for (const stage of STAGES) {
-      if (!(await fails(folder, stage, log))) continue;
-      console.log(readFileSync(path, 'utf8').slice(-OUTPUT_CHARACTERS));
-      if (stage.files === undefined) return stage.name;
-      const failing = [];
-      for (const file of stage.files) {
-        if (await fails(folder, { ...stage, files: [file] }, log)) failing.push(file);
-      }
-      if (failing.length === 0) return stage.name;
-      console.log(`left out, since they fail without a mutant: ${failing.join(', ')}`);
-      stage.files = stage.files.filter((file) => !failing.includes(file));
-    }
-    return undefined;
-  } finally {
-    closeSync(log);
+function isUnloadable({ status, static: isStatic, testsCompleted }) {
+  return status === 'Survived' && isStatic === true && testsCompleted === 0;
+}
+
+/** What only ran out of time counts as living, and what no test reaches does. */
+function report(found) {
+  console.log(`\n${'module'.padEnd(14)} killed  out of time  lived  not reached   score`);
+  const sum = { Killed: 0, Timeout: 0, Survived: 0, NoCoverage: 0 };
+  for (const { module, counts, problem } of found) {
+    for (const name of Object.keys(sum)) sum[name] += counts[name] ?? 0;
+    console.log(problem === undefined ? row(module, counts) : `${module.padEnd(14)} ${problem}`);
   }
+  console.log(row('all', sum));
+  const isWhole = found.every(({ problem }) => problem === undefined);
+  process.exitCode = isWhole && scoreOf(sum) >= SCORE_MIN ? 0 : 1;
 }
 
-/** The name of the stage that killed the mutant, or `LATE`; undefined: it lives. */
-async function test(folder, { name, text, mutant }) {
-  const file = join(folder, 'dist', 'lib', `${name}.js`);
-  writeFileSync(file, applied(text, mutant));
-  try {
-    for (const stage of STAGES) {
-      let outcome = await fails(folder, stage);
-      // A busy machine is late as well: only what is late twice has hung.
-      if (outcome === LATE) outcome = await fails(folder, stage);
-      if (outcome === LATE) return LATE;
-      if (outcome) return stage.name;
-    }
-    return undefined;
-  } finally {
-    writeFileSync(file, text);
-    clear(join(folder, 'properties', 'regressions'));
-  }
-}
-
-function clear(folder) {
-  for (const name of existsSync(folder) ? readdirSync(folder) : []) rmSync(join(folder, name));
-}
-
-/** Runs a stage: true, false, or `LATE`. */
-function fails(folder, { env, withoutAddon, ...stage }, log) {
-  const addon = join(folder, 'native');
-  if (withoutAddon === true) rmSync(addon);
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, commandOf(stage), {
-      cwd: folder,
-      env: { ...process.env, CI: 'true', PROPERTY_SEED: SEED, ...env },
-      stdio: ['ignore', log ?? 'ignore', log ?? 'ignore'],
-      detached: true,
-    });
-    let isLate = false;
-    const timer = setTimeout(() => {
-      isLate = true;
-      stop(child.pid);
-    }, STAGE_MS_MAX);
-    child.once('exit', (code) => {
-      clearTimeout(timer);
-      stop(child.pid);
-      if (withoutAddon === true) symlinkSync(join(ROOT, 'native'), addon);
-      resolve(isLate ? LATE : code !== 0);
-    });
-  });
-}
-
-/** Ends what a stage has started: its process group. */
-function stop(pid) {
-  try {
-    process.kill(-pid, 'SIGKILL');
-  } catch {
-    // It has ended by itself.
-  }
-}
-
-function describe({ name, text, mutant }) {
-  const { start, end, replacement, line } = mutant;
-  const lineText = text.split('\n')[line - 1]?.trim() ?? '';
-  const what = text.slice(start, end).replaceAll(/\s+/g, ' ').slice(0, 60);
-  return `lib/${name}.js:${line}: \`${what}\` → \`${replacement.slice(0, 60)}\` in \`${lineText}\``;
-}
-
-function report(results) {
-  console.log('');
-  for (const name of options.only) {
-    const own = results.filter((one) => one.name === name);
-    const killed = own.filter(isKilled).length;
-    console.log(`${name.padEnd(12)} ${killed} of ${own.length} killed (${percent(killed, own)} %)`);
-  }
-  for (const stage of STAGES) {
-    const count = results.filter(({ killer }) => killer === stage.name).length;
-    console.log(`by ${stage.name}: ${count}`);
-  }
-  const late = results.filter(({ killer }) => killer === LATE);
-  console.log(`out of time twice, and no kill by that alone: ${late.length}`);
-  for (const one of late) console.log(`OUT OF TIME ${describe(one)}`);
-  const killed = results.filter(isKilled).length;
-  const [low, high] = interval(killed, results.length);
-  console.log(
-    `score: ${percent(killed, results)} % (${killed} of ${results.length}); ` +
-      `of all mutants, with 95 % confidence, between ${low} and ${high} %`,
+function row(module, { Killed = 0, Timeout = 0, Survived = 0, NoCoverage = 0 }) {
+  const score = scoreOf({ Killed, Timeout, Survived, NoCoverage }).toFixed(1);
+  const figures = [
+    [Killed, 6],
+    [Timeout, 12],
+    [Survived, 6],
+    [NoCoverage, 12],
+    [score, 7],
+  ];
+  return [module.padEnd(14), ...figures.map(([one, width]) => String(one).padStart(width))].join(
+    ' ',
   );
-  process.exitCode = (100 * killed) / results.length >= SCORE_MIN ? 0 : 1;
 }
 
-function isKilled({ killer }) {
-  return killer !== undefined && killer !== LATE;
-}
-
-/** Wilson's interval for the share of all of which this is a sample, in percent. */
-function interval(part, whole) {
-  if (whole === 0) return ['0', '100'];
-  const share = part / whole;
-  const middle = share + (Z * Z) / (2 * whole);
-  const margin = Z * Math.sqrt((share * (1 - share)) / whole + (Z * Z) / (4 * whole * whole));
-  const scale = 100 / (1 + (Z * Z) / whole);
-  return [middle - margin, middle + margin].map((bound) => (scale * bound).toFixed(1));
-}
-
-function percent(part, whole) {
-  return whole.length === 0 ? '-' : ((100 * part) / whole.length).toFixed(1);
+function scoreOf({ Killed = 0, Timeout = 0, Survived = 0, NoCoverage = 0 }) {
+  const all = Killed + Timeout + Survived + NoCoverage;
+  return all === 0 ? 0 : (100 * Killed) / all;
 }
 
 function parse(args) {
-  const found = { only: MODULES, sample: 1, jobs: availableParallelism() };
-  for (let index = 0; index < args.length; index += 2) {
-    const value = args[index + 1] ?? '';
-    if (args[index] === '--only') found.only = value.split(',');
-    else if (args[index] === '--sample') found.sample = Number(value);
-    else if (args[index] === '--jobs') found.jobs = Number(value);
-    else throw new Error(`unknown option '${args[index]}'`);
+  const found = { only: MODULES, jobs: 1, force: false };
+  for (let index = 0; index < args.length; index++) {
+    if (args[index] === '--force') found.force = true;
+    else if (args[index] === '--only') found.only = (args[(index += 1)] ?? '').split(',');
+    else if (args[index] === '--jobs') found.jobs = Number(args[(index += 1)]);
+    else usage(`unknown option '${args[index]}'`);
   }
+  if (!Number.isSafeInteger(found.jobs) || found.jobs < 1) usage('--jobs: how many, from 1 on');
   return found;
+}
+
+function usage(problem) {
+  console.error(problem);
+  process.exit(EXIT_USAGE);
 }
