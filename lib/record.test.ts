@@ -69,6 +69,28 @@ describe.each([
       seal(Buffer.from(bytes), 0, bytes.length);
     }).toThrow(RangeError);
   });
+
+  test('takes records without a value, and the smallest one', () => {
+    const none = Buffer.alloc(0);
+    const expected = Buffer.concat(
+      [KEY, none].map((key) => independentEncode({ sequence: 1n, type: 'put', key, value: none })),
+    );
+    const bytes = Buffer.from(expected);
+    for (const end of [32, 61]) bytes.fill(0, end - 4, end);
+    seal(bytes, 0, bytes.length);
+    expect(bytes).toEqual(expected);
+  });
+
+  test.each([
+    ['less than the smallest record', 20],
+    ['less than the record', WHOLE.length - 1],
+  ])('looks at nothing behind the end of the range: %s', (_name, length) => {
+    const bytes = Buffer.concat([WHOLE, WHOLE, WHOLE]);
+    expect(() => {
+      seal(bytes, WHOLE.length, WHOLE.length + length);
+    }).toThrow('run of whole records');
+    expect(bytes).toEqual(Buffer.concat([WHOLE, WHOLE, WHOLE]));
+  });
 });
 
 /** The whole record with one byte set. */
@@ -116,6 +138,25 @@ describe.each<[string, Scan]>([
     expect(scanned(WHOLE.subarray(0, 0))).toEqual([0, 0, STOP.END, 0]);
   });
 
+  test('looks at nothing behind the end of the range', () => {
+    const bytes = Buffer.concat([WHOLE, WHOLE, WHOLE]);
+    const table = new Uint32Array(record.TABLE_HEADER + record.TABLE_STRIDE);
+    for (let length = 1; length < WHOLE.length; length++) {
+      expect(scan(bytes, WHOLE.length, WHOLE.length + length, table)).toBe(0);
+      expect([...table.subarray(1, 3)]).toEqual([WHOLE.length, STOP.NEED_MORE]);
+    }
+  });
+
+  test.each([
+    ['a length', change(0, 24), 4, STOP.BAD_LENGTH],
+    ['a magic number', change(7, 1), 8, STOP.BAD_MAGIC],
+    ['a type', change(16, 4), 17, STOP.BAD_TYPE],
+    ['a key length', change(17, 200), 21, STOP.LENGTH_MISMATCH],
+  ])('tells %s as soon as it is there', (_name, bytes, length, stop) => {
+    expect(scanned(bytes.subarray(0, length))).toEqual([0, 0, stop, 0]);
+    expect(scanned(bytes.subarray(0, length - 1))).toEqual([0, 0, STOP.NEED_MORE, 0]);
+  });
+
   const batch = encode(5n, record.TYPE_BATCH, Buffer.alloc(0), VALUE);
   const cases: [string, Uint8Array, number][] = [
     ['a length below the smallest record', change(0, 24), STOP.BAD_LENGTH],
@@ -123,6 +164,7 @@ describe.each<[string, Scan]>([
     ['an unknown type', change(16, 4), STOP.BAD_TYPE],
     ['no type', change(16, 0), STOP.BAD_TYPE],
     ['a key longer than the record', change(17, 10), STOP.LENGTH_MISMATCH],
+    ['a key of four gigabytes', change(20, 0xff), STOP.LENGTH_MISMATCH],
     ['a value length that does not add up', change(24, 5), STOP.LENGTH_MISMATCH],
     ['a delete with a value', change(16, 2), STOP.DELETE_WITH_VALUE],
     ['a batch with a key', change(16, 3), STOP.BAD_BATCH],
@@ -143,10 +185,21 @@ describe.each<[string, Scan]>([
     }
   });
 
+  test('takes a delete', () => {
+    const value = Buffer.alloc(0);
+    const bytes = independentEncode({ sequence: 1n, type: 'delete', key: KEY, value });
+    expect(scanned(bytes)).toEqual([1, bytes.length, STOP.END, 0]);
+  });
+
   test('counts atomic batches', () => {
     const bytes = Buffer.concat([WHOLE, batch, batch]);
     expect(scanned(bytes)).toEqual([3, bytes.length, STOP.END, 2]);
   });
+});
+
+test('a record may be as long as its length field can say', () => {
+  expect(record.RECORD_BYTES_MAX).toBe(4 + 0xffffffff);
+  expect(record.RECORD_BYTES_MIN).toBe(29);
 });
 
 test('every stop has its words', () => {
