@@ -212,7 +212,6 @@ export class BatchEncoder {
       carry: bytes.slice(block, batch.used),
       submitted: cut ? 0 : tail,
     };
-    if (!this.#isDirect) this.#next = startAt(batch.end, new Uint8Array(0));
     if (cut) batch.used = block;
     return batch;
   }
