@@ -53,6 +53,7 @@ export async function runScript(
 }
 
 function dense(step: ScriptStep, size: number): ScriptStep {
+  if (step.do === 'allocate') return { ...step, position: size };
   if (step.do === 'write') {
     // Growing writes begin at the end: of what they would overwrite, ext4 may take part of a page.
     const grows = step.position + step.length > size;
@@ -114,7 +115,7 @@ class Machine {
       case 'allocate':
         // Where there is nothing to allocate, not every driver asks the kernel.
         if (this.#isReadOnly) return 'not asked';
-        return done(file.allocate(step.position, step.length));
+        return this.#allocate(file, step.position, step.length);
       case 'sync':
         return done(file.sync());
       case 'size':
@@ -142,6 +143,14 @@ class Machine {
     }
     this.#memory.release();
     return files;
+  }
+
+  /** An allocation that fails half done leaves what it likes behind the end: it is cut off. */
+  async #allocate(file: IoFile, position: number, length: number): Promise<Told> {
+    const size = await file.size();
+    const result = await done(file.allocate(position, length));
+    if (result === 'ENOSPC') await file.truncate(size);
+    return result;
   }
 
   async #read(file: IoFile, position: number, length: number, past: boolean): Promise<Told> {
