@@ -15,7 +15,7 @@ export interface Outcome {
   readonly files: readonly string[];
 }
 
-/** Which of two misuses is told first, by EBADF or EINVAL, is nobody's business. */
+/** Where two misuses meet (misaligned, in a file open for reading), either may be told. */
 const MISUSE = ['EBADF', 'EINVAL'];
 /** Bytes of the memories that a script uses. */
 const MEMORY_BYTES = 24_576;
@@ -105,9 +105,7 @@ class Machine {
     switch (step.do) {
       case 'write':
         this.#memory.bytes.fill(step.fill, 0, step.length);
-        return told(() =>
-          file.write(this.#memory, 0, step.length, step.position, { dsync: step.dsync }),
-        );
+        return this.#write(file, step);
       case 'read':
         return told(() => this.#read(file, step.position, step.length, step.past));
       case 'truncate':
@@ -151,6 +149,13 @@ class Machine {
     const result = await done(file.allocate(position, length));
     if (result === 'ENOSPC') await file.truncate(size);
     return result;
+  }
+
+  async #write(file: IoFile, step: Extract<ScriptStep, { do: 'write' }>): Promise<Told> {
+    const { position, length, dsync } = step;
+    const result = await told(() => file.write(this.#memory, 0, length, position, { dsync }));
+    const isTwice = this.#isReadOnly && (position % 512 !== 0 || length % 512 !== 0);
+    return isTwice && MISUSE.includes(String(result)) ? 'misuse' : result;
   }
 
   async #read(file: IoFile, position: number, length: number, past: boolean): Promise<Told> {
@@ -206,7 +211,7 @@ async function told(call: () => Promise<Told>): Promise<Told> {
     return await call();
   } catch (error) {
     if (!(error instanceof IoError)) throw error;
-    return MISUSE.includes(error.code) ? 'misuse' : error.code;
+    return error.code;
   }
 }
 

@@ -58,6 +58,8 @@ for (const name of KERNEL_DRIVERS) {
       'buffered',
       'unlinked sync',
       'EEXIST',
+      'EBADF',
+      'EINVAL',
       'ENOENT',
       'overtaking in the simulator',
     ],

@@ -157,7 +157,9 @@ export class SimFile implements IoFile {
   truncate(size: number): Promise<void> {
     const environment = this.#driver.environment;
     if (this.#driver.dead) return this.#run('truncate', [], () => undefined);
-    if (this.#closed || !this.#writable) return this.#refuse('truncate', 'EBADF');
+    if (this.#closed) return this.#refuse('truncate', 'EBADF');
+    // ftruncate(2) has an errno of its own for a file that is open for reading only.
+    if (!this.#writable) return this.#refuse('truncate', 'EINVAL');
     const failed = environment.draw('truncate') === 'truncate-error';
     if (failed) environment.fire('truncate-error');
     const cut = (): void => {
