@@ -62,12 +62,13 @@ describe.each([
 
   test.each([
     ['cut short', WHOLE.subarray(0, -1)],
+    ['shorter than any record', WHOLE.subarray(0, 3)],
     ['a length beyond the end', change(0, 35)],
     ['a key length beyond the record', change(17, 200)],
   ])('refuses what is no run of whole records: %s', (_name, bytes) => {
     expect(() => {
       seal(Buffer.from(bytes), 0, bytes.length);
-    }).toThrow(RangeError);
+    }).toThrow(/run of whole records/);
   });
 
   test('takes records without a value, and the smallest one', () => {
