@@ -119,6 +119,14 @@ export function smokeTests(project, options = {}) {
       expectFallback(driverOf(project, ['--no-addons'], options), /native addon is not there/);
       runExample(project, 0, { ...options, env: { NODE_OPTIONS: '--no-addons' } });
     },
+    'where Node.js says it is macOS or Windows: the thread pool, and the reason': () => {
+      for (const platform of ['darwin', 'win32']) {
+        const code = `Object.defineProperty(process, 'platform', { value: '${platform}' })`;
+        const args = ['--import', `data:text/javascript,${encodeURIComponent(code)}`];
+        const reason = new RegExp(`io_uring is Linux only; this is ${platform}`);
+        expectFallback(driverOf(project, args, options), reason);
+      }
+    },
     'the command: append, dump, verify': () => {
       commandRoundTrip(project, options);
     },
