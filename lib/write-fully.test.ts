@@ -5,8 +5,9 @@ import { describe, expect, test } from 'vitest';
 
 import type { IoFile, IoMemory } from './io/driver.js';
 import { IoError } from './io/driver.js';
+import { isWriteHalf } from './sync-alone.js';
 import { rejectionOf } from './test-tools/outcomes.js';
-import { isInterruption, isWriteHalf, RESUBMITS_MAX, writeFully, writeJob } from './write-fully.js';
+import { isInterruption, RESUBMITS_MAX, writeFully, writeJob } from './write-fully.js';
 
 type Answer = number | 'all' | IoError;
 
