@@ -4,11 +4,9 @@
 //   npm run mutation -- --only tail,scan        some of them
 //   npm run mutation -- --only tail:120-140     some lines of the built module
 //   npm run mutation -- --jobs 2                so many at a time (default: one)
-//   npm run mutation -- --force                 all again; else what is known is taken from
-//                                               dist/mutation/, where only its tests changed
 //
 // Stryker puts every mutant of a module into one build of it, turned on one at a time, and runs the
-// tests that get there (vitest.config.js beside this file), the quickest first, until one fails.
+// tests that get there (tests.js beside this file), the quickest first, until one fails.
 // ../mutation-survivors.md tells what is known of those that live.
 
 import { spawnSync } from 'node:child_process';
@@ -47,7 +45,6 @@ function run(module) {
     'run',
     config,
   ];
-  if (options.force) command.push('--force');
   const { status } = spawnSync(process.execPath, command, {
     cwd: ROOT,
     env: { ...process.env, MUTATION_TESTS: BYTES.includes(name) ? 'bytes' : 'writer' },
@@ -73,8 +70,6 @@ function configuration(name, lines, file, results) {
     timeoutMS: 10_000,
     timeoutFactor: 2,
     dryRunTimeoutMinutes: 20,
-    incremental: true,
-    incrementalFile: join(FOLDER, `${name}.incremental.json`),
     tempDirName: join(FOLDER, 'sandbox'),
     ignorePatterns: ['bench', 'coverage', 'native/build/Release/obj.target', 'dist/mutation'],
     disableTypeChecks: false,
@@ -106,7 +101,7 @@ function isUnloadable({ status, static: isStatic, testsCompleted }) {
   return status === 'Survived' && isStatic === true && testsCompleted === 0;
 }
 
-/** What only ran out of time counts as living, and what no test reaches does. */
+/** What no test reaches counts as living. A run that does not come to its end has not passed. */
 function report(found) {
   console.log(`\n${'module'.padEnd(14)} killed  out of time  lived  not reached   score`);
   const sum = { Killed: 0, Timeout: 0, Survived: 0, NoCoverage: 0 };
@@ -134,15 +129,15 @@ function row(module, { Killed = 0, Timeout = 0, Survived = 0, NoCoverage = 0 }) 
 }
 
 function scoreOf({ Killed = 0, Timeout = 0, Survived = 0, NoCoverage = 0 }) {
-  const all = Killed + Timeout + Survived + NoCoverage;
-  return all === 0 ? 0 : (100 * Killed) / all;
+  const found = Killed + Timeout;
+  const all = found + Survived + NoCoverage;
+  return all === 0 ? 0 : (100 * found) / all;
 }
 
 function parse(args) {
-  const found = { only: MODULES, jobs: 1, force: false };
+  const found = { only: MODULES, jobs: 1 };
   for (let index = 0; index < args.length; index++) {
-    if (args[index] === '--force') found.force = true;
-    else if (args[index] === '--only') found.only = (args[(index += 1)] ?? '').split(',');
+    if (args[index] === '--only') found.only = (args[(index += 1)] ?? '').split(',');
     else if (args[index] === '--jobs') found.jobs = Number(args[(index += 1)]);
     else usage(`unknown option '${args[index]}'`);
   }
