@@ -181,12 +181,13 @@ describe.each([
       expect(log.memories.live.size).toBe(0);
     });
 
-    test('of a larger record is not kept for the next batches', () => {
+    test('of a larger record is as large, and given back at the end', () => {
       const log = new Log(isDirect, 1000);
       log.add(putOfSize(1, 100_000));
+      expect(log.memories.sizes[0]).toBeGreaterThanOrEqual(isDirect ? 104_096 : 100_000);
       log.encoder.recycle(log.take());
+      log.encoder.release();
       expect(log.memories.live.size).toBe(0);
-      expect(log.memories.sizes[0]).toBe(isDirect ? 106_496 : 102_400);
     });
 
     test('is given back when everything encoded is forgotten', () => {
