@@ -22,6 +22,7 @@ export async function readBytes(bytes: Uint8Array, from = 0): Promise<Reading> {
   for await (const record of reader) records.push(plainOf(record));
   const { end } = reader;
   await reader.close();
+  expectNoMemory(disk);
   if (end === undefined) throw new Error('the reader stopped, and says no end');
   return { records, end, disk };
 }
@@ -59,12 +60,19 @@ export async function recoverBytes(bytes: Uint8Array, recovery: RecoveryMode): P
     writer = await UringWalWriter.open(LOG, { driver, recovery });
   } catch (error) {
     if (!(error instanceof WalError) || error.code !== 'ERR_WAL_CORRUPT') throw error;
+    expectNoMemory(disk);
     return { kind: 'refused', error, bytes: disk.bytes(LOG) };
   }
   await writer.close();
+  expectNoMemory(disk);
   const { recovery: report } = writer;
   const quarantined = report.quarantine === undefined ? undefined : disk.bytes(report.quarantine);
   return { kind: 'recovered', report, bytes: disk.bytes(LOG), quarantined };
+}
+
+/** What was taken of the driver is given back, whatever was found. */
+function expectNoMemory({ memoryBytes }: MemoryDisk): void {
+  if (memoryBytes !== 0) throw new Error(`${String(memoryBytes)} bytes were not given back`);
 }
 
 /** A record of the library, as the independent format shows it. */
