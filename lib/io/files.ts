@@ -15,6 +15,14 @@ const DSYNC_FILE_SYSTEMS: ReadonlySet<number> = new Set([
   0x9123683e, // Btrfs
 ]);
 
+/** Those whose page cache takes a small write without asking another process or machine first. */
+const LOCAL_FILE_SYSTEMS: ReadonlySet<number> = new Set([
+  ...DSYNC_FILE_SYSTEMS,
+  0xf2f52010, // F2FS
+  0x01021994, // tmpfs
+  0x794c7630, // overlayfs, whose upper layer cannot be on a network
+]);
+
 /** How often opening races with others that create and remove the same name before it gives up. */
 const OPEN_ATTEMPTS_MAX = 16;
 
@@ -169,18 +177,24 @@ export function closeDescriptor(fd: number, path: string): Promise<void> {
   });
 }
 
-/** Whether the file system of an open file is known to honour dsync writes. Never rejects. */
-export async function honoursDsync(fd: number): Promise<boolean> {
+/** What is known of the file system of an open file. Never rejects. */
+export async function fileSystemFacts(
+  fd: number,
+): Promise<{ readonly honoursDsync: boolean; readonly isLocal: boolean }> {
   const path = descriptorPath(fd);
-  if (path === undefined) return false;
+  if (path === undefined) return { honoursDsync: false, isLocal: false };
   try {
     const { type } = await call<fs.StatsFs>('statfs', path, (done) => {
       fs.statfs(path, done);
     });
     // A 32-bit magic may come sign-extended.
-    return DSYNC_FILE_SYSTEMS.has(type >>> 0);
+    const magic = type >>> 0;
+    return {
+      honoursDsync: DSYNC_FILE_SYSTEMS.has(magic),
+      isLocal: LOCAL_FILE_SYSTEMS.has(magic),
+    };
   } catch {
-    return false;
+    return { honoursDsync: false, isLocal: false };
   }
 }
 

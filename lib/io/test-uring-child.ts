@@ -46,7 +46,15 @@ function openPipe({ directory, ring }: World): Pipe {
   if (!fs.existsSync(path)) execFileSync('mkfifo', [path]);
   const fd = fs.openSync(path, fs.constants.O_RDWR);
   const past = { refused: 'a pipe' };
-  const parts = { path, created: false, fd, past, direct: false, honoursDsync: false };
+  const parts = {
+    path,
+    created: false,
+    fd,
+    past,
+    direct: false,
+    honoursDsync: false,
+    isLocal: true,
+  };
   return { file: new UringFile(ring, parts), path };
 }
 

@@ -1,7 +1,9 @@
 // Small writes into the page cache are made at once, past the ring, as long as nothing is under way
 // that they would have to wait for.
 
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 
 import type { IoDriver, IoFile } from './driver.js';
 import { removeDirectory, temporaryDirectory } from './test-world.js';
@@ -36,6 +38,19 @@ afterEach(async () => {
   ring.leave();
   await removeDirectory(directory);
 });
+
+/** Makes every file system look like another to whoever asks statfs(2). */
+function pretendFileSystem(magic: number): void {
+  const statfs = vi.spyOn(fs, 'statfs');
+  statfs.mockImplementation(((_path: string, done: (error: null, stats: object) => void) => {
+    done(null, { type: magic });
+  }) as unknown as typeof fs.statfs);
+  syncBuiltinESMExports();
+  onTestFinished(() => {
+    statfs.mockRestore();
+    syncBuiltinESMExports();
+  });
+}
 
 /** How many system calls for the ring and writes past it `run` costs. */
 async function costOf(run: () => Promise<unknown>): Promise<{ enters: number; atOnce: number }> {
@@ -74,3 +89,27 @@ test('while a sync is under way, a small write waits for it in the ring, not her
   const after = await costOf(() => file.write(memory, 0, 100, 8 * KIB));
   expect(after.atOnce).toBe(1);
 });
+
+test.each([
+  ['tmpfs', 0x01021994, 1],
+  ['NFS', 0x6969, 0],
+  ['FUSE', 0x65735546, 0],
+  ['CIFS', 0xff534d42, 0],
+  ['nobody has heard of', 0x12345678, 0],
+])(
+  'on %s a small write is made here only if it cannot wait for others',
+  async (_name, magic, atOnce) => {
+    pretendFileSystem(magic);
+    const path = `${directory}/elsewhere`;
+    const other = await driver.open(path, {
+      access: 'write',
+      create: 'if-missing',
+      direct: false,
+      mode: 0o600,
+    });
+    const memory = driver.memory(4 * KIB);
+    const cost = await costOf(() => other.write(memory, 0, 100, 0));
+    expect(cost.atOnce).toBe(atOnce);
+    await other.close();
+  },
+);

@@ -21,6 +21,8 @@ export interface UringFileParts {
   /** Every write and read is to go past the page cache. */
   readonly direct: boolean;
   readonly honoursDsync: boolean;
+  /** A small write into the page cache waits for no other process or machine: it is made at once. */
+  readonly isLocal: boolean;
 }
 
 /** RWF_DSYNC of pwritev2(2). */
@@ -55,6 +57,7 @@ export class UringFile implements IoFile {
   readonly #pastFd: number | undefined;
   /** The descriptor of ordinary reads and writes: one of the two above. */
   readonly #mainFd: number;
+  readonly #isLocal: boolean;
   #inFlight = 0;
   #idle: (() => void) | undefined;
   #closed: Promise<void> | undefined;
@@ -65,6 +68,7 @@ export class UringFile implements IoFile {
     this.path = parts.path;
     this.created = parts.created;
     this.honoursDsync = parts.honoursDsync;
+    this.#isLocal = parts.isLocal;
     this.#fd = parts.fd;
     this.#pastFd = 'refused' in past ? undefined : past.fd;
     this.#mainFd = parts.direct ? (this.#pastFd ?? parts.fd) : parts.fd;
@@ -182,7 +186,7 @@ export class UringFile implements IoFile {
     if (this.#mainFd === this.#pastFd && !this.#aligned(start, length, position)) {
       return this.#misaligned('write');
     }
-    const quick = this.#mainFd === this.#fd && flags === 0 ? 1 : 0;
+    const quick = this.#isLocal && this.#mainFd === this.#fd && flags === 0 ? 1 : 0;
     return this.#wait(
       addon.ringWrite(number, this.#mainFd, from, start, length, position, flags, quick),
       operation,

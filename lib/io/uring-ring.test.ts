@@ -91,7 +91,15 @@ describe('more operations than the ring holds', () => {
     const fd = fs.openSync(`${directory}/pipe`, fs.constants.O_RDWR);
     const ring = SharedRing.take(1);
     const past = { refused: 'a pipe' };
-    const parts = { path: 'pipe', created: false, fd, past, direct: false, honoursDsync: false };
+    const parts = {
+      path: 'pipe',
+      created: false,
+      fd,
+      past,
+      direct: false,
+      honoursDsync: false,
+      isLocal: true,
+    };
     const file = new UringFile(ring, parts);
     const memory = ring.memory(1);
     const reads = Array.from({ length: 65_536 }, () => file.read(memory, 0, 1, 0));
