@@ -54,7 +54,7 @@ export const LAYERS = [
         'writer',
       ],
       ...['quarantine', 'reader', 'recovery'],
-      ...['manifest', 'segment-scan'],
+      ...['manifest', 'manifest-text', 'segment-scan'],
     ],
     io: ['io/select'],
   },

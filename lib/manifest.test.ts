@@ -7,7 +7,7 @@ import { crc32 } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
 
 import type { Manifest } from './manifest.js';
-import { readManifest, removeManifest, writeManifest } from './manifest.js';
+import { growManifest, readManifest, removeManifest, writeManifest } from './manifest.js';
 import { newSegment } from './segments.js';
 import { newDriver } from './test-tools/drivers.js';
 import { FaultyDriver, fail, short } from './test-tools/faulty-driver.js';
@@ -17,6 +17,22 @@ function faulty(): FaultyDriver {
   const driver = new FaultyDriver(newDriver('threadpool'));
   onTestFinished(() => driver.close());
   return driver;
+}
+
+/** A manifest and two lines that it grew by; what it says after each. */
+async function grown(directory: string, driver: FaultyDriver): Promise<Manifest[]> {
+  const says = [sample(directory)];
+  let standing = await writeManifest(driver, directory, sample(directory));
+  for (const number of [5, 6]) {
+    const { firstNumber, sealed } = says.at(-1) ?? sample(directory);
+    const segment = newSegment(directory, number);
+    segment.bytes = 100 * number;
+    [segment.first, segment.last] = [BigInt(number * 10), BigInt(number * 10 + 9)];
+    const change = { nextSequence: segment.last + 1n, active: newSegment(directory, number + 1) };
+    standing = await growManifest(driver, directory, standing, { ...change, sealed: [segment] });
+    says.push({ firstNumber, ...change, sealed: [...sealed, segment] });
+  }
+  return says;
 }
 
 function sample(directory: string): Manifest {
@@ -84,6 +100,57 @@ describe('the manifest', () => {
     const crc = crc32(body).toString(16).padStart(8, '0');
     writeFileSync(join(directory, 'wal_manifest'), `${crc} ${body}\n`);
     expect(await readManifest(driver, directory)).toEqual({ kind: 'bad' });
+  });
+
+  test('grows by a line, synced, and says at each length what was whole by then', async () => {
+    const [directory, driver] = [freshDirectory(), faulty()];
+    const path = join(directory, 'wal_manifest');
+    const says = await grown(directory, driver);
+    expect(await readManifest(driver, directory)).toEqual({ kind: 'good', manifest: says[2] });
+    const kinds = driver.operations.map(({ kind }) => kind);
+    expect(kinds.filter((kind) => kind === 'rename').length).toBe(1);
+    expect(kinds.slice(kinds.indexOf('rename'))).toEqual([
+      'rename',
+      ...['open', 'write', 'sync', 'close'],
+      ...['open', 'write', 'sync', 'close'],
+      ...['open', 'size', 'read', 'close'],
+    ]);
+    const text = readFileSync(path, 'utf8');
+    for (let length = text.indexOf('\n') + 1; length < text.length; length++) {
+      // A file system may say that the file is longer than what it has of it.
+      writeFileSync(path, Buffer.concat([Buffer.from(text.slice(0, length)), Buffer.alloc(9)]));
+      const whole = text.slice(0, length).split('\n').length - 2;
+      const expected = { kind: 'good', manifest: says[whole] };
+      expect(await readManifest(driver, directory), `${String(length)} bytes`).toEqual(expected);
+    }
+  });
+
+  test('with damage before a whole line, lines in another order or missing, is not believed', async () => {
+    const [directory, driver] = [freshDirectory(), faulty()];
+    const path = join(directory, 'wal_manifest');
+    const says = await grown(directory, driver);
+    const good = readFileSync(path);
+    const lastLine = good.lastIndexOf('\n', good.length - 2) + 1;
+    for (let at = 0; at < lastLine; at++) {
+      const bytes = Buffer.from(good);
+      bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+      writeFileSync(path, bytes);
+      // Without its end, a line and the next are one that may be half: the manifest says less.
+      const isLess = at === lastLine - 1;
+      const expected = isLess ? { kind: 'good', manifest: says[0] } : { kind: 'bad' };
+      expect(await readManifest(driver, directory), `byte ${String(at)}`).toEqual(expected);
+    }
+    const [first = '', second = '', third = ''] = good.toString().split('\n');
+    for (const lines of [
+      [first, third],
+      [first, third, second],
+      [first, second, second],
+      [second, third],
+      [first, second, third, first],
+    ]) {
+      writeFileSync(path, lines.map((line) => `${line}\n`).join(''));
+      expect(await readManifest(driver, directory)).toEqual({ kind: 'bad' });
+    }
   });
 
   test('is read in as many pieces as it takes, and told apart from one that cannot be', async () => {

@@ -1,22 +1,23 @@
 // What a segmented log knows for certain of its own files, so that opening it need not read them
-// again: `wal_manifest`, replaced as a whole (written beside, synced, renamed, directory synced).
+// again: `wal_manifest`, replaced as a whole (written beside, synced, renamed, directory synced), or
+// grown by a line (manifest-text.ts), so that going over to the next of many segments costs no more
+// than to the next of few.
 //
 // It may say less than there is, never more: a segment is named only once all of it is durable, and
-// what it says stays true, for segments only grow, and are cut or removed only after the manifest
-// forgot them. So after any crash recovery begins where the manifest ends. Without it (or when its
-// checksum is wrong) everything is read. When no segment holds a record, it alone knows the next
-// sequence.
+// what it says stays true, for segments only grow, and are cut or removed only after the manifest,
+// replaced as a whole, forgot them. So after any crash recovery begins where the manifest ends.
+// Without it (or when its checksum is wrong) everything is read. When no segment holds a record, it
+// alone knows the next sequence.
 
 import { join } from 'node:path';
-import { crc32 } from './checksum.js';
 import { WalError, errnoOf } from './errors.js';
 import type { IoDriver, IoFile } from './io/driver.js';
-import type { Segment, SequencePoint } from './segments.js';
-import { newSegment } from './segments.js';
+import type { ManifestChange } from './manifest-text.js';
+import { changeText, manifestText, parseManifest } from './manifest-text.js';
+import type { Segment } from './segments.js';
 import { writeFully, writeJob } from './write-fully.js';
 
 export const MANIFEST_NAME = 'wal_manifest';
-const VERSION = 1;
 /** A larger file is none of ours, in bytes. */
 const MANIFEST_BYTES_MAX = 256 * 1024 * 1024;
 
@@ -37,14 +38,6 @@ export type ManifestReading =
   | { readonly kind: 'good'; readonly manifest: Manifest }
   | { readonly kind: 'missing' }
   | { readonly kind: 'bad' };
-
-interface SegmentJson {
-  number: number;
-  bytes: number;
-  first?: string;
-  last?: string;
-  index: [string, number][];
-}
 
 /**
  * Reads the manifest; without a good one, everything is read. Rejects with `ERR_WAL_READ` when it is
@@ -68,7 +61,7 @@ export async function readManifest(driver: IoDriver, directory: string): Promise
     await file.close().catch(() => undefined);
   }
   try {
-    const manifest = text === undefined ? undefined : parse(directory, text);
+    const manifest = text === undefined ? undefined : parseManifest(directory, text);
     return manifest === undefined ? { kind: 'bad' } : { kind: 'good', manifest };
   } catch {
     // The checksum was right, but not what it covers: none of ours.
@@ -102,6 +95,14 @@ async function readText(driver: IoDriver, file: IoFile): Promise<string | undefi
   }
 }
 
+/** A manifest on disk, as far as it was written. */
+export interface StandingManifest {
+  /** Size of the file, in bytes. */
+  readonly end: number;
+  /** Lines in it: one, and one for each change since. */
+  readonly lines: number;
+}
+
 /**
  * Replaces the manifest; durable once the directory is synced, which is the caller's to do. Rejects
  * with the IoError that stopped it; the old one stands then.
@@ -110,28 +111,30 @@ export async function writeManifest(
   driver: IoDriver,
   directory: string,
   manifest: Manifest,
-): Promise<void> {
-  const body = JSON.stringify({
-    version: VERSION,
-    firstNumber: manifest.firstNumber,
-    nextSequence: String(manifest.nextSequence),
-    sealed: manifest.sealed.map(toJson),
-    active: manifest.active === undefined ? null : toJson(manifest.active),
-  });
-  const bytes = new TextEncoder().encode(body);
-  const text = `${crc32(bytes).toString(16).padStart(8, '0')} ${body}\n`;
+): Promise<StandingManifest> {
   const path = join(directory, MANIFEST_NAME);
   const draft = `${path}.draft`;
   await remove(driver, draft);
-  const options = { access: 'write', create: 'exclusive', direct: false, mode: 0o600 } as const;
-  const file = await driver.open(draft, options);
-  try {
-    await writeText(driver, file, new TextEncoder().encode(text));
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  const bytes = manifestText(manifest);
+  await writeDurably(driver, draft, 'exclusive', bytes, 0);
   await driver.rename(draft, path);
+  return { end: bytes.length, lines: 1 };
+}
+
+/**
+ * Adds a line to the manifest, durably. Rejects with the IoError that stopped it: then nobody knows
+ * what stands behind `standing.end`, and the manifest must be replaced before it grows again.
+ */
+export async function growManifest(
+  driver: IoDriver,
+  directory: string,
+  standing: StandingManifest,
+  change: ManifestChange,
+): Promise<StandingManifest> {
+  const { end, lines } = standing;
+  const bytes = changeText(change, lines);
+  await writeDurably(driver, join(directory, MANIFEST_NAME), 'never', bytes, end);
+  return { end: end + bytes.length, lines: lines + 1 };
 }
 
 /** Removes the manifest, where there is one; durable once the directory is synced. */
@@ -143,13 +146,25 @@ export async function removeManifest(driver: IoDriver, directory: string): Promi
   }
 }
 
-async function writeText(driver: IoDriver, file: IoFile, bytes: Uint8Array): Promise<void> {
-  const memory = driver.memory(bytes.length);
+async function writeDurably(
+  driver: IoDriver,
+  path: string,
+  create: 'exclusive' | 'never',
+  bytes: Uint8Array,
+  position: number,
+): Promise<void> {
+  const file = await driver.open(path, { access: 'write', create, direct: false, mode: 0o600 });
   try {
-    memory.bytes.set(bytes);
-    await writeFully(file, writeJob(memory, 0, bytes.length, 0));
+    const memory = driver.memory(bytes.length);
+    try {
+      memory.bytes.set(bytes);
+      await writeFully(file, writeJob(memory, 0, bytes.length, position));
+    } finally {
+      memory.release();
+    }
+    await file.sync();
   } finally {
-    memory.release();
+    await file.close();
   }
 }
 
@@ -159,49 +174,4 @@ async function remove(driver: IoDriver, path: string): Promise<void> {
   } catch {
     // It was not there, or the exclusive create that follows tells why it cannot go.
   }
-}
-
-function toJson(segment: Segment): SegmentJson {
-  const { number, bytes, first, last, index } = segment;
-  return {
-    number,
-    bytes,
-    ...(first === undefined ? {} : { first: String(first) }),
-    ...(last === undefined ? {} : { last: String(last) }),
-    index: index.map(({ sequence, offset }): [string, number] => [String(sequence), offset]),
-  };
-}
-
-function parse(directory: string, text: string): Manifest | undefined {
-  const match = /^([0-9a-f]{8}) (.*)\n$/.exec(text);
-  const [, crc, body] = match ?? [];
-  if (crc === undefined || body === undefined) return undefined;
-  if (crc32(new TextEncoder().encode(body)) !== parseInt(crc, 16)) return undefined;
-  // The checksum was right, so this is what writeManifest wrote; the version is what can differ.
-  const json = JSON.parse(body) as {
-    version: number;
-    firstNumber: number;
-    nextSequence: string;
-    sealed: SegmentJson[];
-    active: SegmentJson | null;
-  };
-  if (json.version !== VERSION) return undefined;
-  return {
-    firstNumber: json.firstNumber,
-    nextSequence: BigInt(json.nextSequence),
-    sealed: json.sealed.map((segment) => fromJson(directory, segment)),
-    active: json.active === null ? undefined : fromJson(directory, json.active),
-  };
-}
-
-function fromJson(directory: string, json: SegmentJson): Segment {
-  const segment = newSegment(directory, json.number);
-  segment.bytes = json.bytes;
-  segment.first = json.first === undefined ? undefined : BigInt(json.first);
-  segment.last = json.last === undefined ? undefined : BigInt(json.last);
-  for (const [sequence, offset] of json.index) {
-    const point: SequencePoint = { sequence: BigInt(sequence), offset };
-    segment.index.push(point);
-  }
-  return segment;
 }

@@ -124,7 +124,7 @@ export class WalFiles {
     this.#active = next;
     this.#segments.push(next.segment);
     this.#pipeline = this.#newPipeline(next, new Uint8Array(0));
-    this.#manifest.saveSoon();
+    this.#manifest.growSoon();
     this.#warn();
     // All of it is durable: what closing says makes no difference any more.
     await file.close().catch(() => undefined);
@@ -179,7 +179,8 @@ export class WalFiles {
       throw cause instanceof WalError ? cause : writeFailed(this.#directory, undefined, cause);
     } finally {
       this.#warnedAt = Math.max(this.#options.maxWalFiles, this.#segments.length);
-      this.#manifest.saveSoon();
+      // What could not be removed is part of the log again; where all went well nothing is new.
+      this.#manifest.growSoon();
     }
   }
 
@@ -257,7 +258,7 @@ export class WalFiles {
           pipeline.release();
         }
         // Should it not fit on the disk, the next open reads a little more.
-        this.#manifest.saveSoon();
+        this.#manifest.growSoon();
       },
       () => this.#manifest.idle(),
       () => this.#active.file.close(),

@@ -84,6 +84,51 @@ forEachDriver((name) => {
       expect(existsSync(join(directory, 'wal_00000003.log')), 'nothing unused stays').toBe(false);
     });
 
+    test('costs the manifest as much with many segments as with few', async () => {
+      const driver = faulty();
+      const directory = freshDirectory();
+      const path = join(directory, 'wal_manifest');
+      let wal = await open(directory, { driver });
+      const added: number[] = [];
+      for (let count = 0; count < 60; count++) {
+        await wal.put('key', '');
+        const before = readFileSync(path);
+        driver.forget();
+        await wal.rotate();
+        while (readFileSync(path).length === before.length) await wal.put('key', '');
+        const now = readFileSync(path);
+        expect(now.subarray(0, before.length).equals(before), 'it grows').toBe(true);
+        added.push(now.length - before.length);
+        const isDraft = ({ path: file }: { path: string }): boolean => file.includes('manifest.');
+        expect(driver.operations.filter(isDraft)).toEqual([]);
+      }
+      // Numbers have more digits, that is all.
+      expect(Math.max(...added) - Math.min(...added)).toBeLessThan(20);
+      await wal.close();
+      wal = await open(directory);
+      expect(wal.recovery).toMatchObject({ segments: 61, bytesRead: 0 });
+    });
+
+    test.each(['write', 'sync', 'open'] as const)(
+      'a line of the manifest whose %s fails: it is replaced as a whole, and nothing is lost',
+      async (kind) => {
+        const driver = faulty();
+        const directory = freshDirectory();
+        const path = join(directory, 'wal_manifest');
+        let wal = await open(directory, { driver });
+        driver.next(kind, fail('EIO'), 1, (operation) => operation.path === path);
+        for (let count = 0; count < 3; count++) {
+          await wal.put('key', '');
+          await wal.rotate();
+        }
+        await wal.close();
+        expect(driver.operations.filter((one) => one.kind === 'rename').length).toBe(2);
+        wal = await open(directory);
+        expect(wal.recovery).toMatchObject({ segments: 4, bytesRead: 0, entriesRecovered: 3n });
+        await wal.close();
+      },
+    );
+
     test('warns beyond maxWalFiles, and deletes nothing', async () => {
       const directory = freshDirectory();
       const warnings: string[] = [];
