@@ -5,7 +5,7 @@ import type { ResolvedOptions } from './options.js';
 
 /** Gives sequences to items at their admission, where the log (not the caller) counts. */
 export interface Sequencer {
-  /** The next sequence; `count` of them are used. */
+  /** The next sequence; `count` of them are used. Throws RangeError when there are not so many. */
   take(count: number): bigint;
   /** What was given beyond the last record in the log is free again. */
   reset(lastSequence: bigint | undefined): void;
@@ -48,4 +48,6 @@ export interface AppenderOptions {
   readonly rotation: Rotation | undefined;
   /** Watermarks may have moved. */
   readonly onProgress?: () => void;
+  /** From here on nothing more becomes durable. */
+  readonly onPoisoned?: () => void;
 }

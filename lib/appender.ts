@@ -61,8 +61,13 @@ export class Appender {
 
   /** Throws what a poisoned log answers. */
   checkPoison(): void {
+    if (this.poison !== undefined) throw this.poison;
+  }
+
+  /** What a poisoned log answers; undefined while it is none. */
+  get poison(): WalError | undefined {
     const { poison } = this.#pipeline;
-    if (poison !== undefined) throw poisoned(this.#options.path, poison);
+    return poison === undefined ? undefined : poisoned(this.#options.path, poison);
   }
 
   /** Queues a record of `length` bytes, or lines it up. Throws `ERR_WAL_QUEUE_FULL`. */
@@ -152,11 +157,14 @@ export class Appender {
         this.#options.sequencer?.reset(pipeline.writtenSequence);
         this.#rejectLine(error);
         this.#admitWaiting();
+        if (isPoisoned) this.#options.onPoisoned?.();
       },
     });
     // What poisoned it before it had an owner could not tell those who wait.
-    const { poison } = pipeline;
-    if (poison !== undefined) this.#rejectLine(poisoned(this.#options.path, poison));
+    const { poison } = this;
+    if (poison === undefined) return;
+    this.#rejectLine(poison);
+    this.#options.onPoisoned?.();
   }
 
   /** Nobody is let in while a failure or a rotation is under way. */
@@ -187,24 +195,25 @@ export class Appender {
   ): void {
     const { sequencer } = this.#options;
     let { sequence, lastSequence } = item;
-    let numbered = content;
-    if (sequencer !== undefined) {
-      const count = Number(lastSequence - sequence) + 1;
-      sequence = sequencer.take(count);
-      lastSequence = sequence + BigInt(count - 1);
-      numbered = renumber(content, sequence);
-    }
+    let [numbered, isTaken] = [content, false];
     try {
+      if (sequencer !== undefined) {
+        const count = Number(lastSequence - sequence) + 1;
+        sequence = sequencer.take(count);
+        isTaken = true;
+        lastSequence = sequence + BigInt(count - 1);
+        numbered = renumber(content, sequence);
+      }
       this.#pipeline.append(numbered, sequence, lastSequence, length, sync, resolve, reject);
     } catch (error) {
       // No memory for it: the next record takes its number, or the log would have a gap.
-      sequencer?.reset(sequence - 1n);
+      if (isTaken) sequencer?.reset(sequence - 1n);
       this.#rejected++;
       throw error instanceof RangeError ? noMemory(this.#options.path, length, error) : error;
     }
     this.#queuedRecords++;
     this.#queuedBytes += length;
-    if (this.#queuedBytes > this.#queuedBytesPeak) this.#queuedBytesPeak = this.#queuedBytes;
+    this.#queuedBytesPeak = Math.max(this.#queuedBytesPeak, this.#queuedBytes);
   }
 
   #wait(request: Request): void {

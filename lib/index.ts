@@ -50,5 +50,5 @@ export type { WalStats } from './wal-stats.js';
 export type { WalBatchEntry } from './wal-item.js';
 export type { WalPositions } from './append-many.js';
 export type { RecoveryProgress, SyncPolicy, WalOptions, WalRecoveryMode } from './wal-options.js';
-export type { WalReadOptions } from './wal-read.js';
+export type { WalReadOptions } from './wal-read-options.js';
 export type { RecoveryReport } from './wal-recovery.js';

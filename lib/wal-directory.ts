@@ -2,18 +2,19 @@
 // or not. What the writer does meanwhile to the segments that were there at first is followed: one
 // that grows, the next one, a checkpoint that removes what was read already.
 
-import { resolve as resolvePath } from 'node:path';
+import { join, resolve as resolvePath } from 'node:path';
 import { WalError, errnoOf } from './errors.js';
 import type { IoDriver, IoFile } from './io/driver.js';
+import { IoError } from './io/driver.js';
 import type { DriverChoice } from './io/select.js';
 import { selectDriver } from './io/select.js';
 import type { Manifest } from './manifest.js';
-import { readManifest } from './manifest.js';
+import { MANIFEST_NAME, readManifest } from './manifest.js';
 import { scanFile } from './scan.js';
 import { listSegments, newSegment, seek } from './segments.js';
 import type { WalEnd } from './tail.js';
 import { judgeEnd } from './tail.js';
-import { toBound } from './wal-item.js';
+import { readBounds } from './wal-read-options.js';
 import type { WalRecord } from './wal-record.js';
 import { WalChunk } from './wal-record.js';
 import { knownSegments } from './wal-survey.js';
@@ -44,9 +45,7 @@ export async function* readDirectory(
   directory: string,
   options: WalDirectoryOptions,
 ): AsyncGenerator<WalRecord, void, void> {
-  const { signal } = options;
-  const from = toBound(options.from ?? 0n, 'from');
-  const to = options.to === undefined ? undefined : toBound(options.to, 'to');
+  const { from, to, signal } = readBounds(options, ['from', 'to', 'driver', 'signal']);
   const { driver, owned } = selectDriver(options.driver ?? 'auto', {});
   const reading = new DirectoryReading(driver, resolvePath(directory), from);
   try {
@@ -240,7 +239,13 @@ class DirectoryReading {
 
 function toReadError(directory: string, cause: unknown): unknown {
   const errno = errnoOf(cause);
+  const path = resolvePath(directory);
+  const isManifest = cause instanceof WalError && cause.path === join(path, MANIFEST_NAME);
+  if (errno === 'ENOTDIR' && isManifest) return noDirectory(directory, 'it is a file', cause);
   if (cause instanceof WalError || errno === undefined) return cause;
+  if (errno === 'ENOENT' && cause instanceof IoError && cause.path === path) {
+    return noDirectory(directory, 'there is no such directory', cause);
+  }
   const why = cause instanceof Error ? cause.message : String(cause);
   const hint = errno === 'ENOENT' ? '; was it removed by a checkpoint meanwhile?' : '';
   return new WalError('ERR_WAL_READ', `cannot read the log in '${directory}': ${why}${hint}`, {
@@ -248,4 +253,8 @@ function toReadError(directory: string, cause: unknown): unknown {
     errno,
     cause,
   });
+}
+
+function noDirectory(path: string, why: string, cause: unknown): WalError {
+  return new WalError('ERR_WAL_READ', `cannot read the log in '${path}': ${why}`, { path, cause });
 }

@@ -31,6 +31,11 @@ export class LogFollowers {
     this.#wake();
   }
 
+  /** The log is poisoned: whoever waits is woken, and finds it so. */
+  readonly onPoisoned = (): void => {
+    this.#wake();
+  };
+
   /** The log is being cut: sequences beyond are no longer in it. */
   onCut(last: bigint): void {
     for (const reader of this.#readers) {
@@ -39,7 +44,7 @@ export class LogFollowers {
     this.#wake();
   }
 
-  /** Resolves at the next progress, at the end, or when aborted. */
+  /** Resolves at the next progress, at the end, at a poisoning, or when aborted. */
   nextProgress(signal: AbortSignal | undefined): Promise<void> {
     if (this.#hasEnded || signal?.aborted === true) return Promise.resolve();
     return new Promise((resolve) => {

@@ -40,6 +40,8 @@ class Judge {
   readonly #damages: Damage[] = [];
   readonly #activeIndex: number;
   #previous: SurveyedSegment | undefined;
+  /** How much damage was told before what is behind the previous segment's start. */
+  #toldBefore = 0;
   #lost = 0n;
 
   constructor(survey: Survey, directory: string) {
@@ -86,8 +88,9 @@ class Judge {
     const { first, path } = surveyed.segment;
     const before = this.#previous?.segment;
     if (first === undefined) return;
+    const hasTold = this.#damages.length > this.#toldBefore;
     if (before?.last === undefined || first === before.last + 1n) {
-      this.#previous = surveyed;
+      this.#goOnFrom(surveyed);
       return;
     }
     const starts = `starts with sequence ${String(first)}`;
@@ -97,10 +100,16 @@ class Judge {
       return;
     }
     this.#lost += first - before.last - 1n;
-    this.#previous = surveyed;
-    if (this.#isKnownGap(before.last, surveyed)) return;
+    this.#goOnFrom(surveyed);
+    // Damage that was told between the two is why there is a gap.
+    if (hasTold || this.#isKnownGap(before.last, surveyed)) return;
     const reason = `it ends with sequence ${String(before.last)}, and '${path}' ${starts}`;
     this.#add(before.path, before.bytes, reason, index);
+  }
+
+  #goOnFrom(surveyed: SurveyedSegment): void {
+    this.#previous = surveyed;
+    this.#toldBefore = this.#damages.length;
   }
 
   /** A gap that was there, and was accepted, when the manifest was written. */

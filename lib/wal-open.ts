@@ -6,6 +6,7 @@ import type { CommitPipeline } from './commit.js';
 import { events, publishOpened } from './diagnostics.js';
 import { WalError, errnoOf } from './errors.js';
 import type { IoDriver, IoLock } from './io/driver.js';
+import { IoError } from './io/driver.js';
 import { selectDriver } from './io/select.js';
 import { WalFiles } from './wal-files.js';
 import type { ResolvedWalOptions, WalOptions } from './wal-options.js';
@@ -93,9 +94,11 @@ function openFailed(path: string, cause: unknown): unknown {
   if (cause instanceof WalError || cause instanceof RangeError) return cause;
   const why = cause instanceof Error ? cause.message : String(cause);
   const errno = errnoOf(cause);
+  const isMissing = errno === 'ENOENT' && cause instanceof IoError && cause.syscall === 'mkdir';
   const isFile = errno === 'EEXIST' || errno === 'ENOTDIR';
   const hint = isFile ? '; it is a file, or below one: a Wal is a directory' : '';
-  const message = `cannot open the log in '${path}': ${why}${hint}`;
+  const advice = isMissing ? '; create the directory that it is to stand in first' : hint;
+  const message = `cannot open the log in '${path}': ${why}${advice}`;
   return new WalError('ERR_WAL_OPEN', message, { path, errno, cause });
 }
 

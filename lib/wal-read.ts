@@ -10,47 +10,36 @@ import { scanFile } from './scan.js';
 import type { Segment } from './segments.js';
 import { seek } from './segments.js';
 import { judgeEnd } from './tail.js';
+import type { ReadBounds } from './wal-read-options.js';
 import type { WalRecord } from './wal-record.js';
 import { WalChunk } from './wal-record.js';
 import { FileWindow } from './window.js';
 
-/**
- * What to read.
- *
- * @example
- * const until = new AbortController();
- * const options: WalReadOptions = { from: 1n, follow: true, signal: until.signal };
- * const wal = await Wal.open('app-wal');
- * for await (const { sequence } of wal.read(options)) {
- *   console.log(sequence); // → 1n
- *   break; // or until.abort() from elsewhere; without either it waits for more
- * }
- * await wal.close();
- */
-export interface WalReadOptions {
-  /** First sequence wanted. Default: the oldest in the log. */
-  readonly from?: bigint | number;
-  /** Last sequence wanted. Default: the last one written when reading starts. */
-  readonly to?: bigint | number;
-  /** Go on with new durable entries as they come, until `to`, an abort, or the log's close. */
-  readonly follow?: boolean;
-  /** Ends the reading: the iterator throws the signal's reason. */
-  readonly signal?: AbortSignal;
-}
-
 /** What a reading sees of the log. */
 export interface LogView {
   readonly driver: IoDriver;
-  readonly segments: () => readonly Segment[];
+  readonly files: LogFiles;
+  readonly followers: LogProgress;
+  /** What a poisoned log answers: nothing more will ever become durable. */
+  readonly poison: () => WalError | undefined;
+}
+
+interface LogFiles {
+  /** Ascending; the last one is active. */
+  readonly segments: readonly Segment[];
   /** Size of the records that are written in a segment, in bytes. */
-  readonly writtenBytes: (segment: Segment) => number;
-  readonly writtenSequence: () => bigint | undefined;
-  readonly durableSequence: () => bigint | undefined;
-  readonly isClosed: () => boolean;
-  /** Resolves when a watermark has moved or the log was closed. */
-  readonly nextProgress: (signal: AbortSignal | undefined) => Promise<void>;
+  writtenBytes(segment: Segment): number;
+  readonly writtenSequence: bigint | undefined;
+  readonly durableSequence: bigint | undefined;
+}
+
+interface LogProgress {
+  /** The log is closed, and nothing will come any more. */
+  readonly hasEnded: boolean;
+  /** Resolves when a watermark has moved, or the log was closed or poisoned, or at the abort. */
+  nextProgress(signal: AbortSignal | undefined): Promise<void>;
   /** Keeps the segments from the number on that `needsFrom` tells when asked, until `release`. */
-  readonly lease: (needsFrom: () => number) => Lease;
+  lease(needsFrom: () => number): Lease;
 }
 
 /** A reader's hold on the segments it still needs. */
@@ -60,14 +49,6 @@ export interface Lease {
   /** To which sequence it was cut since the last call, if it was. */
   takeCut(): bigint | undefined;
   release(): void;
-}
-
-/** What a reading wants, checked. */
-export interface ReadBounds {
-  readonly from: bigint;
-  readonly to: bigint | undefined;
-  readonly follow: boolean;
-  readonly signal: AbortSignal | undefined;
 }
 
 /** Hands out records with `from` <= sequence <= `to`; each owns its bytes. */
@@ -100,9 +81,9 @@ class Reading {
     const { from, to, follow } = bounds;
     this.#log = log;
     this.#bounds = bounds;
-    this.#limit = to ?? (follow ? undefined : (log.writtenSequence() ?? -1n));
+    this.#limit = to ?? (follow ? undefined : (log.files.writtenSequence ?? -1n));
     this.#next = from;
-    this.#lease = log.lease(() => segmentOf(log, this.#next)?.number ?? 0);
+    this.#lease = log.followers.lease(() => segmentOf(log, this.#next)?.number ?? 0);
   }
 
   async *run(): AsyncGenerator<WalRecord, void, void> {
@@ -112,16 +93,21 @@ class Reading {
       signal?.throwIfAborted();
       await this.#heedCut();
       if (this.#limit !== undefined && this.#next > this.#limit) return;
-      const ready = (follow ? log.durableSequence() : log.writtenSequence()) ?? -1n;
+      const ready = (follow ? log.files.durableSequence : log.files.writtenSequence) ?? -1n;
+      const poison = log.poison();
       const bound = this.#limit === undefined || this.#limit > ready ? ready : this.#limit;
       if (this.#next <= bound) {
         const segment = segmentOf(log, this.#next);
         if (segment === undefined) return;
         yield* this.#readSegment(segment, bound);
-      } else if (!follow || log.isClosed()) {
+      } else if (!follow) {
+        return;
+      } else if (poison !== undefined) {
+        throw poison;
+      } else if (log.followers.hasEnded) {
         return;
       } else {
-        await log.nextProgress(signal);
+        await log.followers.nextProgress(signal);
       }
     }
   }
@@ -149,8 +135,8 @@ class Reading {
   /** Hands out what one segment has up to `bound`. */
   async *#readSegment(segment: Segment, bound: bigint): AsyncGenerator<WalRecord, void, void> {
     const { driver } = this.#log;
-    const isLast = segment === this.#log.segments().at(-1);
-    const size = this.#log.writtenBytes(segment);
+    const isLast = segment === this.#log.files.segments.at(-1);
+    const size = this.#log.files.writtenBytes(segment);
     if (isLast && size === 0) {
       // Nothing is left of what came before: there is only its sequence.
       this.#next = bound + 1n;
@@ -231,7 +217,7 @@ class Reading {
 
 /** The segment that holds the sequence, or the first one behind it. */
 function segmentOf(log: LogView, sequence: bigint): Segment | undefined {
-  const segments = log.segments();
+  const { segments } = log.files;
   const last = segments.at(-1);
   return segments.find((segment) => {
     if (segment === last) return true;

@@ -23,9 +23,9 @@ import type { ResolvedWalOptions, WalOptions } from './wal-options.js';
 import { recordBytesMax } from './wal-options.js';
 import type { OpenedWal } from './wal-open.js';
 import { openWal } from './wal-open.js';
-import type { Segment } from './segments.js';
-import type { WalReadOptions } from './wal-read.js';
 import { readLog } from './wal-read.js';
+import type { WalReadOptions } from './wal-read-options.js';
+import { readBounds } from './wal-read-options.js';
 import type { RecoveryReport } from './wal-recovery.js';
 import type { WalRecord } from './wal-record.js';
 import type { WalStats } from './wal-stats.js';
@@ -127,6 +127,7 @@ export class Wal {
         onProgress: () => {
           this.#followers.onProgress(files.durableSequence);
         },
+        onPoisoned: this.#followers.onPoisoned,
       },
       pipeline,
     );
@@ -293,8 +294,8 @@ export class Wal {
    * console.log(wal.durableSequence); // → 2n
    * await wal.close();
    */
-  flush(): Promise<void> {
-    return new Promise((resolve, reject) => {
+  async flush(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
       this.#checkOpen();
       this.#appender.flush(resolve, reject);
     });
@@ -359,8 +360,10 @@ export class Wal {
   /**
    * Entries from a sequence on, in order, while the log is being written; each owns its bytes.
    *
-   * @throws RangeError for a bad sequence. WalError `ERR_WAL_READ`, `ERR_WAL_CORRUPT` from the
-   * iteration. The signal's reason, when it was aborted.
+   * @throws TypeError or RangeError for a bad option, before anything is read. WalError
+   * `ERR_WAL_READ`, `ERR_WAL_CORRUPT`; a follower gets all that is durable, and then
+   * `ERR_WAL_POISONED` from a log that is. The signal's reason, when it was aborted. All from the
+   * iteration.
    *
    * @example
    * const wal = await Wal.open('app-wal');
@@ -370,25 +373,11 @@ export class Wal {
    * await wal.close();
    */
   async *read(options: WalReadOptions = {}): AsyncGenerator<WalRecord, void, void> {
-    const { signal, follow } = options;
-    const from = options.from === undefined ? 0n : toBound(options.from, 'from');
-    const to = options.to === undefined ? undefined : toBound(options.to, 'to');
+    const bounds = readBounds(options);
     this.#checkOpen();
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw new TypeError('signal must be an AbortSignal');
-    }
-    const files = this.#files;
-    const view = {
-      driver: this.#driver,
-      segments: () => files.segments,
-      writtenBytes: (segment: Segment) => files.writtenBytes(segment),
-      writtenSequence: () => files.writtenSequence,
-      durableSequence: () => files.durableSequence,
-      isClosed: () => this.#followers.hasEnded,
-      nextProgress: (until: AbortSignal | undefined) => this.#followers.nextProgress(until),
-      lease: (needsFrom: () => number) => this.#followers.lease(needsFrom),
-    };
-    yield* readLog(view, { from, to, follow: follow ?? false, signal });
+    const [driver, files, followers] = [this.#driver, this.#files, this.#followers];
+    const poison = (): WalError | undefined => this.#appender.poison;
+    yield* readLog({ driver, files, followers, poison }, bounds);
   }
 
   /** Sequence of the last entry that is written; undefined while there is none. */
@@ -485,7 +474,11 @@ export class Wal {
 
   #take(count: number): bigint {
     const sequence = this.#nextSequence;
-    if (sequence + BigInt(count - 1) > SEQUENCE_MAX) throw new RangeError('sequences are used up');
+    const left = SEQUENCE_MAX + 1n - sequence;
+    if (left < BigInt(count)) {
+      const wanted = `${String(count)} wanted, ${String(left)} left`;
+      throw new RangeError(`sequences end at 2^64 - 1: ${wanted}`);
+    }
     this.#nextSequence += BigInt(count);
     return sequence;
   }

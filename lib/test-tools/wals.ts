@@ -19,7 +19,7 @@ import { onTestFinished } from 'vitest';
 import type { PlainRecord } from '../fixtures/independent.js';
 import { independentDecode, independentLog } from '../fixtures/independent.js';
 import type { WalRecord } from '../wal-record.js';
-import type { WalReadOptions } from '../wal-read.js';
+import type { WalReadOptions } from '../wal-read-options.js';
 import type { Wal } from '../wal.js';
 
 /** An entry of an atomic batch, as plain as can be. */

@@ -51,7 +51,7 @@ export const WAL_BUGS: readonly Mutation[] = [
   }),
   wal('gap-between-segments-accepted', 'records may be missing between two segments', {
     file: 'lib/wal-judge.ts',
-    find: '    if (this.#isKnownGap(before.last, surveyed)) return;',
+    find: '    if (hasTold || this.#isKnownGap(before.last, surveyed)) return;',
     replace: '    if (first > before.last) return;',
   }),
   {
@@ -67,7 +67,7 @@ export const WAL_BUGS: readonly Mutation[] = [
       },
       {
         file: 'lib/wal-judge.ts',
-        find: '    if (this.#isKnownGap(before.last, surveyed)) return;',
+        find: '    if (hasTold || this.#isKnownGap(before.last, surveyed)) return;',
         replace: '    if (surveyed.end !== undefined) return;',
       },
       {
@@ -79,8 +79,8 @@ export const WAL_BUGS: readonly Mutation[] = [
   },
   wal('follower-runs-ahead', 'a follower gets entries that are written and not durable', {
     file: 'lib/wal-read.ts',
-    find: '(follow ? log.durableSequence() : log.writtenSequence())',
-    replace: '(follow ? log.writtenSequence() : log.writtenSequence())',
+    find: '(follow ? log.files.durableSequence : log.files.writtenSequence)',
+    replace: '(follow ? log.files.writtenSequence : log.files.writtenSequence)',
   }),
   wal('cut-not-synced', 'truncateAfter does not make the cut durable', {
     file: FILES,
