@@ -14,6 +14,7 @@ import { estimateSeconds, runPlan } from './runner.js';
 import { save } from './save.js';
 import { runSoak } from './soak.js';
 import { reportText } from './table.js';
+import { runWalFigures } from './wal-figures.js';
 import { QUICK_CONTENDERS, WORKLOADS, type Workload } from './workloads.js';
 
 const EXIT_USAGE = 64;
@@ -121,6 +122,10 @@ async function main(): Promise<void> {
     await runSoak(options.minutes, options.directory, (line) => {
       process.stdout.write(`${line}\n`);
     });
+    return;
+  }
+  if (options.mode === 'wal') {
+    await runWalFigures(options.directory);
     return;
   }
   const trouble = options.install

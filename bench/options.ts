@@ -7,7 +7,7 @@ import { WORKLOADS } from './workloads.js';
 
 export interface BenchOptions {
   /** Measure, run Benchmark.js, count system calls, watch memory, or only chart an earlier result. */
-  readonly mode: 'measure' | 'micro' | 'counts' | 'soak' | 'from';
+  readonly mode: 'measure' | 'micro' | 'counts' | 'soak' | 'wal' | 'from';
   readonly tier: 'quick' | 'default' | 'all';
   /** Names of workloads; empty means those of the tier. */
   readonly workloads: readonly string[];
@@ -45,6 +45,7 @@ Usage: npm run bench -- [options] [workload ...]
        npm run bench -- micro           single steps by Benchmark.js: encode, decode, CRC, one append
        npm run bench -- counts          system calls and bytes per append, by strace
        npm run bench -- soak            memory over ten minutes of appends: its slope, flat or not
+       npm run bench -- wal             the segmented log: opening a large one, and rotation
        npm run bench -- --from FILE     table and chart of an earlier result, nothing measured
 
 Without names the default workloads run, for some minutes. A name may be a group: durable,
@@ -138,7 +139,7 @@ function modeOf(positionals: string[], from: string | undefined): BenchOptions['
     if (positionals.length > 0) throw new UsageError('--from measures nothing: name no workload');
     return 'from';
   }
-  for (const mode of ['micro', 'counts', 'soak'] as const) {
+  for (const mode of ['micro', 'counts', 'soak', 'wal'] as const) {
     if (!positionals.includes(mode)) continue;
     if (positionals.length > 1) throw new UsageError(`${mode} runs alone`);
     return mode;

@@ -22,6 +22,7 @@ import type { Segment } from './segments.js';
 import { newSegment } from './segments.js';
 import { openDescriptors } from './test-tools/descriptors.js';
 import { forEachDriver, newDriver } from './test-tools/drivers.js';
+import { FaultyDriver } from './test-tools/faulty-driver.js';
 import { SMALL_FILE_SYSTEMS, makeReadOnly, mountSmall } from './test-tools/file-systems.js';
 import { freshDirectory } from './test-tools/logs.js';
 import { expectRejection } from './test-tools/rejections.js';
@@ -97,7 +98,7 @@ forEachDriver((name) => {
 
   test('1 GiB is opened without being read after a clean close', async () => {
     const directory = freshDirectory();
-    const driver = newDriver(name);
+    const driver = new FaultyDriver(newDriver(name));
     onTestFinished(() => driver.close());
     // What a clean close leaves of seventeen full segments, but for their content, which is a hole.
     const segments = Array.from({ length: 17 }, (_, index) => hollowSegment(directory, index));
@@ -105,9 +106,17 @@ forEachDriver((name) => {
       ...{ firstNumber: 1, nextSequence: 17n * HOLLOW_ENTRIES + 1n },
       ...{ sealed: segments.slice(0, -1), active: segments.at(-1) },
     });
+    driver.forget();
     const start = performance.now();
-    const wal = await open(directory, { maxFileSize: 64 * MIB });
+    const wal = await open(directory, { driver, maxFileSize: 64 * MIB });
     const tookMs = performance.now() - start;
+    const reads = driver.operations.filter(({ kind }) => kind === 'read');
+    expect(new Set(reads.map(({ path }) => path))).toEqual(
+      new Set([join(directory, 'wal_manifest')]),
+    );
+    // One look at the size of each; at the last one's end as well, and once more for appends.
+    const opens = driver.operations.filter(({ kind, path }) => kind === 'open' && isSegment(path));
+    expect(opens.length).toBe(17 + 2);
     const { bytesRecovered } = wal.recovery;
     expect(bytesRecovered).toBeGreaterThan(1024 * MIB);
     expect(wal.recovery).toMatchObject({ bytesRead: 0, segments: 17 });
@@ -128,13 +137,27 @@ forEachDriver((name) => {
       independentEncode({ sequence: BigInt(301 + index), ...entry }),
     );
     writeFileSync(last, Buffer.concat([...more, Buffer.alloc(100, 1)]), { flag: 'a' });
-    const again = await open(directory);
+    const driver = new FaultyDriver(newDriver(name));
+    onTestFinished(() => driver.close());
+    const again = await open(directory, { driver });
     const added = more.reduce((sum, { length }) => sum + length, 0);
+    const reads = driver.operations.filter(({ kind, path }) => kind === 'read' && isSegment(path));
+    expect(reads.length).toBeGreaterThan(0);
+    for (const { path, position, length } of reads) {
+      // Aligned as reading past the page cache wants it.
+      expect(path).toBe(last);
+      expect(position).toBeGreaterThan(sizes - 4096);
+      expect(length).toBeLessThanOrEqual(2 * 4096);
+    }
     expect(again.recovery).toMatchObject({ bytesRead: added, bytesDiscarded: 100 });
     expect(readFileSync(last).length).toBe(sizes + added);
     expect(await readLines(again)).toEqual(putLines(303, 1, 1000));
   });
 });
+
+function isSegment(path: string): boolean {
+  return /wal_\d+\.log$/.test(path);
+}
 
 /** Leaves some 150 KiB free. */
 function fill(path: string, point: string): void {

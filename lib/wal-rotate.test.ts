@@ -84,6 +84,34 @@ forEachDriver((name) => {
       expect(existsSync(join(directory, 'wal_00000003.log')), 'nothing unused stays').toBe(false);
     });
 
+    test('finds its segment made, zeroed and entered in the directory', async () => {
+      const driver = faulty();
+      const directory = freshDirectory();
+      const wal = await open(directory, { driver, maxFileSize: 1024 * KIB });
+      const entry = put(1, 32 * KIB);
+      for (let segment = 1; segment <= 3; segment++) {
+        // More than half full: the next one is being made.
+        while (wal.stats().bytes < (segment - 0.3) * 1000 * KIB) await wal.append(entry);
+        const next = join(directory, `wal_0000000${String(segment + 1)}.log`);
+        const isMade = ({ kind, path }: { kind: string; path: string }): boolean =>
+          (kind === 'sync' && path === next) || kind === 'syncDirectory';
+        while (driver.operations.filter(isMade).length < 2) await new Promise(setImmediate);
+        driver.forget();
+        let position = await wal.append(entry);
+        for (; position.segment === segment; position = await wal.append(entry)) driver.forget();
+        expect(position).toMatchObject({ segment: segment + 1, offset: 0 });
+        // Since the last acknowledgement in the old segment; the manifest is nobody's to wait for.
+        const since = driver.operations.filter(({ path }) => !path.includes('manifest'));
+        const told = since.map(({ kind, path }) => `${kind} ${path.slice(-5)}`);
+        const old = `${String(segment)}.log`;
+        const now = `${String(segment + 1)}.log`;
+        const allowed = [`truncate ${old}`, `sync ${old}`, `close ${old}`, `write ${now}`];
+        expect(told.filter((each) => ![...allowed, `sync ${now}`].includes(each))).toEqual([]);
+        expect(told.filter((each) => each === `write ${now}`).length).toBe(1);
+        expect(since.every(({ length }) => length <= 40 * KIB)).toBe(true);
+      }
+    });
+
     test('costs the manifest as much with many segments as with few', async () => {
       const driver = faulty();
       const directory = freshDirectory();
