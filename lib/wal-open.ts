@@ -8,6 +8,7 @@ import { WalError, errnoOf } from './errors.js';
 import type { IoDriver, IoLock } from './io/driver.js';
 import { IoError } from './io/driver.js';
 import { selectDriver } from './io/select.js';
+import { isLogName } from './segments.js';
 import { WalFiles } from './wal-files.js';
 import type { ResolvedWalOptions, WalOptions } from './wal-options.js';
 import { resolveWalOptions } from './wal-options.js';
@@ -40,9 +41,9 @@ export async function openWal(path: string, options: WalOptions): Promise<Opened
   const directory = resolvePath(path);
   try {
     await driver.makeDirectory(directory);
-    // One with something in it was entered in its parent before that came to be.
-    const isEmpty = (await driver.list(directory)).length === 0;
-    if (isEmpty) await driver.syncDirectory(dirname(directory));
+    // Where the log has files already, this was done before they came to be.
+    const hasLog = (await driver.list(directory)).some(isLogName);
+    if (!hasLog) await driver.syncDirectory(dirname(directory));
     const lock = await lockDirectory(driver, directory, resolved.file.mode);
     undo.push(() => lock.release());
     const recovered = await recoverDirectory(driver, directory, resolved);

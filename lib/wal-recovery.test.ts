@@ -90,6 +90,25 @@ forEachDriver((name) => {
     expect(openDescriptors(directory)).toEqual([]);
   }
 
+  test.each([
+    ['is new', [], 1],
+    ['another program made', ['readme.txt'], 1],
+    ['holds the log', ['wal_00000001.log'], 0],
+  ])("a directory that %s: is its parent's entry of it durable?", async (_, names, syncs) => {
+    const parent = freshDirectory();
+    const directory = join(parent, 'log');
+    const driver = new FaultyDriver(newDriver(name));
+    onTestFinished(() => driver.close());
+    if (names.length > 0) mkdirSync(directory);
+    for (const file of names) writeFileSync(join(directory, file), '');
+    await open(directory, { driver });
+    const synced = driver.operations.findIndex(
+      ({ kind, path }) => kind === 'syncDirectory' && path === parent,
+    );
+    const isMade = driver.operations.findIndex(({ kind }) => kind === 'lock');
+    expect([synced >= 0 ? 1 : 0, synced < isMade]).toEqual([syncs, true]);
+  });
+
   describe('a clean shutdown', () => {
     test('is opened without reading a byte of records', async () => {
       const directory = await filled();
