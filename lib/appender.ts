@@ -209,7 +209,9 @@ export class Appender {
       // No memory for it: the next record takes its number, or the log would have a gap.
       if (isTaken) sequencer?.reset(sequence - 1n);
       this.#rejected++;
-      throw error instanceof RangeError ? noMemory(this.#options.path, length, error) : error;
+      // Of a RangeError before that, sequences are the reason.
+      const isMemory = error instanceof RangeError && (isTaken || sequencer === undefined);
+      throw isMemory ? noMemory(this.#options.path, length, error) : error;
     }
     this.#queuedRecords++;
     this.#queuedBytes += length;
