@@ -15,12 +15,8 @@ import { inDirectory, KERNEL_DRIVERS, refusal } from './harness/kernel.js';
 import type { KernelDriver } from './harness/kernel.js';
 import { type Mark, property } from './harness/property.js';
 import { type FoundEntry, SegmentedModel } from './segmented-model.js';
-import {
-  SegmentedCallers,
-  segmentedOptions,
-  segmentedSteps,
-  type Step,
-} from './segmented-steps.js';
+import { SegmentedCallers } from './segmented-callers.js';
+import { options, type Step, steps } from './segmented-worlds.js';
 
 interface Life {
   readonly options: WalOptions;
@@ -32,8 +28,8 @@ interface Life {
 const lives: fc.Arbitrary<Life[]> = fc.array(
   fc.record(
     {
-      options: segmentedOptions,
-      steps: fc.array(segmentedSteps, { maxLength: 16 }),
+      options,
+      steps: fc.array(steps, { maxLength: 16 }),
       isFollowed: fc.boolean(),
     },
     { noNullPrototype: true },
@@ -80,18 +76,18 @@ for (const driver of KERNEL_DRIVERS) {
 async function live(
   directory: string,
   driver: KernelDriver,
-  { options, steps, isFollowed }: Life,
+  life: Life,
   model: SegmentedModel,
   mark: Mark,
 ): Promise<void> {
-  const wal = await Wal.open(directory, { ...options, driver });
+  const wal = await Wal.open(directory, { ...life.options, driver });
   mark(wal.driver.directIo ? 'direct' : 'buffered');
   if (wal.recovery.segments > 1) mark('several files');
   model.replayed(await entriesOf(wal), 'closed');
-  const follower = isFollowed ? new Follower(wal) : undefined;
+  const follower = life.isFollowed ? new Follower(wal) : undefined;
   const callers = new SegmentedCallers(wal, model, mark);
   let hasCut = false;
-  for (const step of steps) {
+  for (const step of life.steps) {
     hasCut ||= step.do === 'truncateAfter';
     if (step.do !== 'settle') callers.start(step);
     else await callers.settle();

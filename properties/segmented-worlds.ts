@@ -50,7 +50,7 @@ function step<Name extends string, Fields>(
   >;
 }
 
-const steps: fc.Arbitrary<Step> = fc.oneof(
+export const steps: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: step('put', { bytes, sync: fc.boolean() }) },
   { weight: 1, arbitrary: step('delete', { sync: fc.boolean() }) },
   { weight: 3, arbitrary: step('batch', { count: fc.integer({ min: 1, max: 5 }), bytes }) },
@@ -61,20 +61,23 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: step('truncateAfter', { place: places }) },
 );
 
+/** Options of a log: small limits far more often than large ones, so that each is hit. */
+export const options: fc.Arbitrary<WalOptions> = fc.record(
+  {
+    maxFileSize: fc.constantFrom(4096, 8192, 1 << 20),
+    batchSize: fc.constantFrom(65_536, 300),
+    channelCapacity: fc.constantFrom(1024, 2),
+    directIo: fc.boolean(),
+    preallocateBytes: fc.constantFrom(0, 4096),
+    sync: fc.constantFrom('always' as const, 'manual' as const),
+    verifyAll: fc.boolean(),
+  },
+  { noNullPrototype: true },
+);
+
 const life: fc.Arbitrary<Life> = fc.record(
   {
-    options: fc.record(
-      {
-        maxFileSize: fc.constantFrom(4096, 8192, 1 << 20),
-        batchSize: fc.constantFrom(65_536, 300),
-        channelCapacity: fc.constantFrom(1024, 2),
-        directIo: fc.boolean(),
-        preallocateBytes: fc.constantFrom(0, 4096),
-        sync: fc.constantFrom('always' as const, 'manual' as const),
-        verifyAll: fc.boolean(),
-      },
-      { noNullPrototype: true },
-    ),
+    options,
     steps: fc.array(fc.tuple(steps, fc.nat(12)), { maxLength: 12 }),
     ending: fc.constantFrom<Ending>('closed', 'killed', 'power lost', 'power lost'),
     events: fc.nat(60),

@@ -1,59 +1,11 @@
-// What callers do with a segmented log, as plain data that fast-check can shrink, and how it is done
-// to a real one while a model listens to what the callers are told.
+// What callers do with a segmented log is done to a real one, while a model listens to what they are
+// told.
 
-import fc from 'fast-check';
-
-import type { Wal, WalOptions } from '../lib/index.js';
-import { indexAt, patterned, places } from './arbitraries.js';
+import type { Wal } from '../lib/index.js';
+import { indexAt, patterned } from './arbitraries.js';
 import type { Mark } from './harness/property.js';
 import type { SegmentedEntry, SegmentedModel } from './segmented-model.js';
-
-/** One step of the callers; `settle` waits until everything has settled. */
-export type Step =
-  | { readonly do: 'put'; readonly bytes: number; readonly sync: boolean }
-  | { readonly do: 'delete'; readonly sync: boolean }
-  | { readonly do: 'batch'; readonly count: number; readonly bytes: number }
-  | { readonly do: 'flush' | 'rotate' }
-  | { readonly do: 'settle' }
-  | { readonly do: 'truncateBefore' | 'truncateAfter'; readonly place: number };
-
-const bytes = fc.oneof(fc.constantFrom(0, 10), fc.nat(300), fc.nat(3000));
-
-function step<Name extends string, Fields>(
-  name: Name,
-  fields: { [Key in keyof Fields]: fc.Arbitrary<Fields[Key]> },
-): fc.Arbitrary<{ do: Name } & Fields> {
-  const all = { do: fc.constant(name), ...fields };
-  return fc.record(all, { noNullPrototype: true }) as unknown as fc.Arbitrary<
-    { do: Name } & Fields
-  >;
-}
-
-/** One step. */
-export const segmentedSteps: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 8, arbitrary: step('put', { bytes, sync: fc.boolean() }) },
-  { weight: 1, arbitrary: step('delete', { sync: fc.boolean() }) },
-  { weight: 3, arbitrary: step('batch', { count: fc.integer({ min: 1, max: 5 }), bytes }) },
-  { weight: 3, arbitrary: step('flush', {}) },
-  { weight: 2, arbitrary: step('rotate', {}) },
-  { weight: 2, arbitrary: step('settle', {}) },
-  { weight: 2, arbitrary: step('truncateBefore', { place: places }) },
-  { weight: 1, arbitrary: step('truncateAfter', { place: places }) },
-);
-
-/** Options of a log: small limits far more often than large ones, so that each is hit. */
-export const segmentedOptions: fc.Arbitrary<WalOptions> = fc.record(
-  {
-    maxFileSize: fc.constantFrom(4096, 8192, 1 << 20),
-    batchSize: fc.constantFrom(65_536, 300),
-    channelCapacity: fc.constantFrom(1024, 2),
-    directIo: fc.boolean(),
-    preallocateBytes: fc.constantFrom(0, 4096),
-    sync: fc.constantFrom('always' as const, 'manual' as const),
-    verifyAll: fc.boolean(),
-  },
-  { noNullPrototype: true },
-);
+import type { Step } from './segmented-worlds.js';
 
 const EMPTY = new Uint8Array(0);
 
