@@ -6,7 +6,7 @@
 
 import { crc32 } from './checksum.js';
 import type { Manifest } from './manifest.js';
-import type { Segment, SequencePoint } from './segments.js';
+import type { Gap, Segment, SequencePoint } from './segments.js';
 import { newSegment } from './segments.js';
 
 const VERSION = 1;
@@ -33,9 +33,15 @@ interface ChangeJson {
   active: SegmentJson | null;
 }
 
+interface GapJson {
+  numbers: [number, number];
+  sequences: [string | null, string | null];
+}
+
 interface ManifestJson extends ChangeJson {
   version: number;
   firstNumber: number;
+  gaps?: GapJson[];
 }
 
 interface LineJson extends ChangeJson {
@@ -45,8 +51,13 @@ interface LineJson extends ChangeJson {
 
 /** The first line: a manifest. */
 export function manifestText(manifest: Manifest): Uint8Array {
-  const { firstNumber } = manifest;
-  const json: ManifestJson = { version: VERSION, firstNumber, ...changeJson(manifest) };
+  const { firstNumber, gaps } = manifest;
+  const json: ManifestJson = {
+    version: VERSION,
+    firstNumber,
+    ...(gaps && { gaps: gaps.map(gapJson) }),
+    ...changeJson(manifest),
+  };
   return lineText(json);
 }
 
@@ -83,7 +94,21 @@ export function parseManifest(directory: string, text: string): Manifest | undef
     nextSequence: BigInt(nextSequence),
     sealed,
     active: active === null ? undefined : fromJson(directory, active),
+    ...(json.gaps && { gaps: json.gaps.map(toGap) }),
   };
+}
+
+function gapJson({ numbers, sequences: [last, first] }: Gap): GapJson {
+  return {
+    numbers: [...numbers],
+    sequences: [last?.toString() ?? null, first?.toString() ?? null],
+  };
+}
+
+function toGap({ numbers, sequences: [last, first] }: GapJson): Gap {
+  const sequence = (text: string | null): bigint | undefined =>
+    text === null ? undefined : BigInt(text);
+  return { numbers, sequences: [sequence(last), sequence(first)] };
 }
 
 function lineText(json: ManifestJson | LineJson): Uint8Array {

@@ -14,7 +14,8 @@ import { WalError, errnoOf } from './errors.js';
 import type { IoDriver, IoFile } from './io/driver.js';
 import type { ManifestChange } from './manifest-text.js';
 import { changeText, manifestText, parseManifest } from './manifest-text.js';
-import type { Segment } from './segments.js';
+import type { Gap, Segment } from './segments.js';
+import { certainPart, gapsIn } from './segments.js';
 import { writeFully, writeJob } from './write-fully.js';
 
 export const MANIFEST_NAME = 'wal_manifest';
@@ -31,6 +32,34 @@ export interface Manifest {
   readonly sealed: readonly Segment[];
   /** The file after them, as far as it was durable. */
   readonly active: Segment | undefined;
+  /** While a cut is under way: gaps in what is behind it, which may still be there after a crash. */
+  readonly gaps?: readonly Gap[];
+}
+
+/** A cut that is about to begin: everything behind `end` of `segment` goes. */
+export interface PlannedCut {
+  readonly segment: Segment;
+  readonly end: number;
+  readonly lastSequence: bigint;
+}
+
+/** What may be said of these segments, the last of which is active; no more than `cut` leaves. */
+export function certainManifest(
+  segments: readonly Segment[],
+  lastSequence: bigint | undefined,
+  cut: PlannedCut | undefined,
+): Manifest {
+  const active = cut?.segment ?? segments.at(-1);
+  const last = cut === undefined ? lastSequence : cut.lastSequence;
+  const gaps = cut === undefined ? [] : gapsIn(segments);
+  return {
+    firstNumber: segments[0]?.number ?? 0,
+    nextSequence: last === undefined ? 0n : last + 1n,
+    sealed: segments.slice(0, active === undefined ? 0 : segments.indexOf(active)),
+    active:
+      active && certainPart(active, cut?.end ?? active.bytes, cut?.lastSequence ?? active.last),
+    ...(gaps.length > 0 && { gaps }),
+  };
 }
 
 /** What stands where the manifest should be; `bad` is one that cannot be read or believed. */

@@ -116,13 +116,32 @@ export function seek(index: readonly SequencePoint[], sequence: bigint): number 
   return index[low - 1]?.offset ?? 0;
 }
 
-/** Whether something is missing between two segments: what a salvage could not keep. */
-export function hasGap(segments: readonly Segment[]): boolean {
-  return segments.some((segment, index) => {
+/** What a salvage could not keep between two segments. */
+export interface Gap {
+  /** Number of the segment before it, and of the one behind it. */
+  readonly numbers: readonly [number, number];
+  /** Last sequence before it, and first one behind it; undefined where there is no record. */
+  readonly sequences: readonly [bigint | undefined, bigint | undefined];
+}
+
+/** Where something is missing between two segments. */
+export function gapsIn(segments: readonly Segment[]): Gap[] {
+  return segments.flatMap(({ number, first }, index): Gap[] => {
     const before = segments[index - 1];
-    if (before === undefined) return false;
-    if (segment.number !== before.number + 1) return true;
+    if (before === undefined) return [];
     const { last } = before;
-    return last !== undefined && segment.first !== undefined && segment.first !== last + 1n;
+    const isMissing = last !== undefined && first !== undefined && first !== last + 1n;
+    if (number === before.number + 1 && !isMissing) return [];
+    return [{ numbers: [before.number, number], sequences: [last, first] }];
   });
+}
+
+/** Whether something is missing between two segments. */
+export function hasGap(segments: readonly Segment[]): boolean {
+  return gapsIn(segments).length > 0;
+}
+
+/** Forgets where records behind `end` stand. */
+export function keepIndex({ index }: Segment, end: number): void {
+  index.splice(0, index.length, ...index.filter(({ offset }) => offset < end));
 }

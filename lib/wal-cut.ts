@@ -20,7 +20,7 @@ export interface Cut {
 
 /**
  * The place behind the record with this sequence, which is not the last. Throws RangeError when it
- * is no longer in the log or inside an atomic batch; rejects with `ERR_WAL_CORRUPT` when the way
+ * is not in the log (any more) or inside an atomic batch; rejects with `ERR_WAL_CORRUPT` when the way
  * there cannot be read.
  */
 export async function findCut(
@@ -31,7 +31,8 @@ export async function findCut(
 ): Promise<Cut> {
   const { segments, active } = files;
   const next = sequence + 1n;
-  const segment = segments.find((each) => each === active || (each.last ?? -1n) >= next);
+  const place = segments.findIndex((each) => each === active || (each.last ?? -1n) >= next);
+  const segment = segments[place];
   const first = segments.find((each) => each.first !== undefined)?.first;
   if (segment === undefined || first === undefined || next < first) {
     const oldest = first === undefined ? 'nothing' : String(first);
@@ -41,7 +42,14 @@ export async function findCut(
   try {
     const file = await driver.open(segment.path, options);
     try {
-      return { segment, offset: await findIn(driver, file, files, segment, next) };
+      const { offset, before } = await findIn(driver, file, files, segment, next);
+      const last = before ?? segments.slice(0, place).findLast((each) => each.last)?.last;
+      if (last !== undefined && last !== sequence) {
+        throw new RangeError(
+          `sequence ${String(sequence)} was lost: the last one before it is ${String(last)}`,
+        );
+      }
+      return { segment, offset };
     } finally {
       await file.close();
     }
@@ -56,14 +64,17 @@ async function findIn(
   files: WalFiles,
   segment: Segment,
   sequence: bigint,
-): Promise<number> {
+): Promise<Place> {
   const size = files.writtenBytes(segment);
   const window = new FileWindow(driver, file, { size, pastCache: false });
   try {
-    const runs = scanFile(window, seek(segment.index, sequence));
+    // From a record that is not behind the cut, so that the one before it is seen.
+    const runs = scanFile(window, seek(segment.index, sequence - 1n));
+    let before: bigint | undefined;
     for (let run = await runs.next(); run.done !== true; run = await runs.next()) {
-      const offset = offsetIn(run.value, sequence);
-      if (offset !== undefined) return offset;
+      const place = placeIn(run.value, sequence, before);
+      if (place.offset !== undefined) return { offset: place.offset, before: place.before };
+      ({ before } = place);
     }
   } finally {
     window.release();
@@ -78,20 +89,32 @@ async function findIn(
   );
 }
 
-/** Offset of the record that starts with this sequence; undefined when the run has none. */
-function offsetIn(run: RecordRun, sequence: bigint): number | undefined {
+/** The record that starts with this sequence or, behind a gap, a later one. */
+interface Place {
+  readonly offset: number;
+  /** Last sequence of the record before it, as far as that was seen. */
+  readonly before: bigint | undefined;
+}
+
+/** The place in a run; without an offset when the run has none. */
+function placeIn(
+  run: RecordRun,
+  sequence: bigint,
+  beforeRun: bigint | undefined,
+): { offset?: number; before: bigint | undefined } {
+  let before = beforeRun;
   const { bytes, table, count, base } = run;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let index = 0; index < count; index++) {
     const row = record.TABLE_HEADER + index * record.TABLE_STRIDE;
     const { first, last } = sequencesAt(bytes, view, table, row);
-    // Behind a gap that a salvage left, the log goes on with a later one.
-    if (first >= sequence) return base + (table[row] ?? 0);
+    if (first >= sequence) return { offset: base + (table[row] ?? 0), before };
     if (sequence <= last) {
       throw new RangeError(`sequence ${String(sequence - 1n)} is inside an atomic batch`);
     }
+    before = last;
   }
-  return undefined;
+  return { before };
 }
 
 /**

@@ -7,9 +7,10 @@ import { WalError, errnoOf } from './errors.js';
 import { readCarry, syncFailed, writeFailed } from './failure.js';
 import type { IoDriver, IoFile } from './io/driver.js';
 import { Latencies } from './latencies.js';
-import type { Manifest } from './manifest.js';
+import type { Manifest, PlannedCut } from './manifest.js';
+import { certainManifest, readManifest } from './manifest.js';
 import type { Segment } from './segments.js';
-import { INDEX_STEP_BYTES, addPoint, certainPart, hasGap } from './segments.js';
+import { INDEX_STEP_BYTES, addPoint, certainPart, hasGap, keepIndex } from './segments.js';
 import { ManifestKeeper } from './wal-manifest-keeper.js';
 import type { ResolvedWalOptions } from './wal-options.js';
 import type { OpenSegment } from './wal-spare.js';
@@ -41,8 +42,7 @@ export class WalFiles {
   #pipeline: CommitPipeline | undefined;
   #lastSequence: bigint | undefined;
   /** What the log is about to be cut to. */
-  #cut:
-    { readonly segment: Segment; readonly end: number; readonly lastSequence: bigint } | undefined;
+  #cut: PlannedCut | undefined;
   /** A sync of the directory failed: it must not be tried again, for it would say that all is well. */
   #broken: WalError | undefined;
   #warnedAt: number;
@@ -233,17 +233,24 @@ export class WalFiles {
 
   /**
    * Writes the first manifest. When that cannot be done the log does without: the one before, if
-   * any, is still true. Rejects when nobody knows which one stands, and when a salvage has left a
-   * gap: without a manifest that knows of it, the next open would refuse what is appended now.
+   * any, is still true. Rejects when nobody knows which one stands, and when the next open would
+   * refuse the log without it: a salvage has left a gap, or a trim no record to tell the sequence.
    */
   async saveManifest(): Promise<void> {
     try {
       await this.#manifest.save();
     } catch (error) {
       if (error instanceof WalError) throw error;
-      if (this.#options.recovery !== 'salvage' || !hasGap(this.#segments)) return;
+      if (await this.#canDoWithout()) return;
       throw writeFailed(this.#directory, undefined, error);
     }
+  }
+
+  async #canDoWithout(): Promise<boolean> {
+    const segments = this.#segments;
+    if (this.#options.recovery === 'salvage' && hasGap(segments)) return false;
+    if (segments[0]?.number === 1 || segments.some(({ last }) => last !== undefined)) return true;
+    return (await readManifest(this.#driver, this.#directory)).kind === 'good';
   }
 
   /** Ends it all: `pipeline` is drained. The steps are taken in order, each whatever befell. */
@@ -293,15 +300,7 @@ export class WalFiles {
 
   /** What the manifest may say: the sealed segments, and the active one as it was last synced. */
   #certain(): Manifest {
-    const cut = this.#cut;
-    const active = cut?.segment ?? this.#segments.at(-1) ?? this.#active.segment;
-    const last = cut === undefined ? this.#lastSequence : cut.lastSequence;
-    return {
-      firstNumber: this.#segments[0]?.number ?? active.number,
-      nextSequence: last === undefined ? 0n : last + 1n,
-      sealed: this.#segments.slice(0, this.#segments.indexOf(active)),
-      active: certainPart(active, cut?.end ?? active.bytes, cut?.lastSequence ?? active.last),
-    };
+    return certainManifest(this.#segments, this.#lastSequence, this.#cut);
   }
 
   /**
@@ -317,7 +316,8 @@ export class WalFiles {
       const segments = active === undefined ? sealed : [...sealed, active];
       const isActiveDurable = this.#pipeline !== undefined && this.#pipeline.durableEnd > 0;
       const hasRecord = isActiveDurable || segments.some(({ last }) => last !== undefined);
-      if (this.#pipeline?.poison !== undefined || !hasRecord || hasGap(segments)) throw cause;
+      const mayGo = hasRecord && !hasGap(this.#segments);
+      if (this.#pipeline?.poison !== undefined || !mayGo) throw cause;
       await this.#manifest.remove();
     }
   }
@@ -373,9 +373,4 @@ export class IntactError extends Error {
   constructor(cause: unknown) {
     super('nothing was changed', { cause });
   }
-}
-
-function keepIndex(segment: Segment, end: number): void {
-  const kept = segment.index.filter(({ offset }) => offset < end);
-  segment.index.splice(0, segment.index.length, ...kept);
 }

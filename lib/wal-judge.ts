@@ -116,7 +116,9 @@ class Judge {
   #isKnownGap(last: bigint, { segment }: SurveyedSegment): boolean {
     const known = knownSegments(this.#survey.manifest);
     const index = known.findIndex(({ number }) => number === segment.number);
-    return known[index]?.first === segment.first && known[index - 1]?.last === last;
+    if (known[index]?.first === segment.first && known[index - 1]?.last === last) return true;
+    const gaps = this.#survey.manifest?.gaps ?? [];
+    return gaps.some(({ sequences }) => sequences[0] === last && sequences[1] === segment.first);
   }
 
   #inside({ segment, end, contradiction, isBlank }: SurveyedSegment, index: number): void {

@@ -81,8 +81,11 @@ function missingNumbers(numbers: readonly number[], manifest: Manifest | undefin
   const missing = known.filter((number) => !numbers.includes(number));
   const from = known.at(-1) ?? numbers[0] ?? 0;
   const there = new Set(numbers);
+  const gaps = manifest?.gaps ?? [];
+  const isGap = (number: number): boolean =>
+    gaps.some(({ numbers: [before, behind] }) => before < number && number < behind);
   for (let number = from + 1; number < (numbers.at(-1) ?? 0); number++) {
-    if (!there.has(number)) missing.push(number);
+    if (!there.has(number) && !isGap(number)) missing.push(number);
   }
   return missing;
 }

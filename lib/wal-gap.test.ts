@@ -1,0 +1,90 @@
+// What only the manifest can explain: a gap that a salvage has left, and the cut that is asked for
+// inside it; an empty log of which a trim has left nothing else.
+
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { expect, onTestFinished, test } from 'vitest';
+
+import { forEachDriver, newDriver } from './test-tools/drivers.js';
+import { FaultyDriver, fail } from './test-tools/faulty-driver.js';
+import { freshDirectory } from './test-tools/logs.js';
+import { expectRejection } from './test-tools/rejections.js';
+import { putLines, puts, readLines } from './test-tools/wals.js';
+import { Wal } from './wal.js';
+
+forEachDriver((driver) => {
+  const options = { driver, maxFileSize: 4096 } as const;
+
+  /** Entries 1 … 7 and 15 … 35: the second segment was lost. */
+  async function salvaged(): Promise<string> {
+    const directory = freshDirectory();
+    const wal = await Wal.open(directory, options);
+    await wal.appendMany(puts(35, 1, 500));
+    await wal.close();
+    rmSync(join(directory, 'wal_00000002.log'));
+    await (await Wal.open(directory, { ...options, recovery: 'salvage' })).close();
+    return directory;
+  }
+
+  test.each([8n, 11n, 14n])('truncateAfter(%s) in it is refused', async (sequence) => {
+    const directory = await salvaged();
+    const wal = await Wal.open(directory, options);
+    await expect(wal.truncateAfter(sequence)).rejects.toThrow(RangeError);
+    await wal.close();
+    const again = await Wal.open(directory, options);
+    expect(await readLines(again)).toEqual([...putLines(7, 1, 500), ...putLines(21, 15, 500)]);
+    await again.close();
+  });
+
+  test('truncateAfter at its edges cuts there, and the log opens again', async () => {
+    const directory = await salvaged();
+    const wal = await Wal.open(directory, options);
+    await wal.truncateAfter(15n);
+    await wal.truncateAfter(7n);
+    await wal.close();
+    const again = await Wal.open(directory, options);
+    expect(await readLines(again)).toEqual(putLines(7, 1, 500));
+    expect((await again.put('next', '')).sequence).toBe(8n);
+    await again.close();
+  });
+
+  test.each(['remove', 'truncate', 'open', 'syncDirectory'] as const)(
+    'a cut that fails in %s can be opened again: the gap behind it may still be there',
+    async (kind) => {
+      const directory = await salvaged();
+      const faulty = new FaultyDriver(newDriver(driver));
+      onTestFinished(() => faulty.close());
+      const wal = await Wal.open(directory, { ...options, driver: faulty });
+      faulty.always(kind, fail('EIO'));
+      await expect(wal.truncateAfter(5n)).rejects.toThrow('EIO');
+      await wal.close().catch(() => undefined);
+      faulty.heal();
+      const again = await Wal.open(directory, options);
+      expect((await readLines(again)).slice(0, 5)).toEqual(putLines(5, 1, 500));
+      await again.close();
+    },
+  );
+
+  test('a trim that leaves no record goes on only once a manifest says what comes next', async () => {
+    const directory = freshDirectory();
+    const wal = await Wal.open(directory, options);
+    await wal.appendMany(puts(20, 1, 500));
+    await wal.truncateBefore(15n);
+    await wal.close();
+    rmSync(join(directory, 'wal_manifest'));
+    const path = join(directory, 'wal_00000003.log');
+    const bytes = readFileSync(path);
+    bytes[0] = (bytes[0] ?? 0) ^ 1;
+    writeFileSync(path, bytes);
+    const faulty = new FaultyDriver(newDriver(driver));
+    onTestFinished(() => faulty.close());
+    const trim = { ...options, recovery: 'trim' } as const;
+    faulty.always('rename', fail('ENOSPC'));
+    await expectRejection(Wal.open(directory, { ...trim, driver: faulty }), 'ERR_WAL_WRITE');
+    await (await Wal.open(directory, trim)).close();
+    const again = await Wal.open(directory, options);
+    expect(await readLines(again)).toEqual([]);
+    await again.close();
+  });
+});
