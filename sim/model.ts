@@ -119,3 +119,14 @@ export function describe(entry: ModelEntry): string {
   const size = `${String(entry.bytes.length)} B`;
   return `entry ${String(entry.index)} (sequence ${String(entry.entry.sequence)}, ${size})`;
 }
+
+/** Whether an image has the entry's record where its caller was told. */
+export function holds(bytes: Uint8Array, size: number, entry: ModelEntry): boolean {
+  const end = entry.offset + entry.bytes.length;
+  return end <= size && entry.bytes.compare(bytes, entry.offset, end) === 0;
+}
+
+/** Where the entry's record stands, in words. */
+export function at(entry: ModelEntry): string {
+  return `${String(entry.offset)} … ${String(entry.offset + entry.bytes.length)}`;
+}

@@ -3,7 +3,7 @@
 
 import type { SimInode } from './disk-file.js';
 import type { SimEnvironment } from './environment.js';
-import { type FoundRecord, Model, type ModelEntry, describe } from './model.js';
+import { type FoundRecord, Model, type ModelEntry, at, describe, holds } from './model.js';
 import { bufferOf } from './oracle-codec.js';
 
 /** What a writer reports about the log it opened; the part of `WalRecovery` that is judged. */
@@ -37,11 +37,15 @@ export class Oracle {
   readonly #path: string;
   /** Every byte before this offset was verified to be on the medium. */
   #durableEnd = 0;
+  /** Where the log ended when it was last opened. */
+  #recoveredEnd = 0;
   /** The last crashes kept the page cache, so what was written counts. */
   #cacheLived = true;
   /** Writeback failures up to the last recovery. */
   #writebackFailures = 0;
   /** After damage to the medium: the records that it left whole, and how many it destroyed. */
+  /** Entries that a sector written to the wrong place has put behind later ones, whole. */
+  readonly #misplaced = new Set<ModelEntry>();
   #damaged: { readonly intact: readonly FoundRecord[]; readonly destroyed: number } | undefined;
 
   constructor(environment: SimEnvironment, path: string) {
@@ -54,6 +58,7 @@ export class Oracle {
     const copy = new Oracle(environment, this.#path);
     for (const entry of this.model.entries) copy.model.entries.push({ ...entry });
     copy.#durableEnd = this.#durableEnd;
+    copy.#recoveredEnd = this.#recoveredEnd;
     copy.#cacheLived = this.#cacheLived;
     return copy;
   }
@@ -192,7 +197,8 @@ export class Oracle {
     }
     const previous = this.model.entries[before];
     if (previous !== undefined && previous.offset < 0) return;
-    const end = previous === undefined ? 0 : previous.offset + previous.bytes.length;
+    const previousEnd = previous === undefined ? 0 : previous.offset + previous.bytes.length;
+    const end = Math.max(previousEnd, this.#recoveredEnd);
     this.#environment.checks.that(
       end === entry.offset,
       'offsets-exact',
@@ -244,7 +250,7 @@ export class Oracle {
       checks.that(entry.state !== 'gone', 'no-resurrection', () => {
         return `${describe(entry)} had been left out of the log, and is back`;
       });
-      if (entry.offset < 0 || this.#damaged !== undefined) continue;
+      if (entry.offset < 0 || this.#damaged !== undefined || this.#misplaced.has(entry)) continue;
       checks.that(entry.offset === offset, 'offsets-exact', () => {
         return `${describe(entry)} was acknowledged at ${at(entry)}, and is at ${String(offset)}`;
       });
@@ -258,6 +264,7 @@ export class Oracle {
     for (const { entry } of records) {
       if (entry === undefined) continue;
       kept.add(entry);
+      if (this.#misplaced.has(entry)) continue;
       this.#environment.checks.that(entry.index > last, 'order-without-gaps', () => {
         return `${describe(entry)} is replayed behind entry ${String(last)}`;
       });
@@ -331,23 +338,19 @@ export class Oracle {
     for (const entry of this.model.entries) {
       if (entry.state !== 'refused') entry.state = 'gone';
     }
+    let last = -1;
     for (const { entry, offset } of records) {
       if (entry === undefined) continue;
+      // Records carry no chain: only damage can do this, and nobody could see it.
+      if (this.#damaged !== undefined && entry.index <= last) this.#misplaced.add(entry);
+      last = Math.max(last, entry.index);
       entry.state = 'durable';
       entry.offset = offset;
     }
     this.#durableEnd = end;
+    this.#recoveredEnd = end;
     this.#cacheLived = true;
     this.#writebackFailures = this.#environment.writebackFailures;
     this.#damaged = undefined;
   }
-}
-
-function holds(bytes: Uint8Array, size: number, entry: ModelEntry): boolean {
-  const end = entry.offset + entry.bytes.length;
-  return end <= size && entry.bytes.compare(bytes, entry.offset, end) === 0;
-}
-
-function at(entry: ModelEntry): string {
-  return `${String(entry.offset)} … ${String(entry.offset + entry.bytes.length)}`;
 }
