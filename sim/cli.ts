@@ -10,7 +10,7 @@ import { describeCase, shrinkCase } from './failure.js';
 import { FAULT_NAMES } from './faults.js';
 import { INVARIANT_NAMES } from './invariants.js';
 import { Progress } from './progress.js';
-import { campaignReport, worldReport } from './report/report.js';
+import { campaignReport, replayCommand, worldReport } from './report/report.js';
 import { runRegressions } from './regressions.js';
 import { describeViolation, storyOf, traceLines } from './story.js';
 import { coverageTable, grouped } from './table.js';
@@ -65,7 +65,12 @@ async function replay(token: WorldToken, options: CliOptions): Promise<number> {
     const { violation, profile } = world;
     await writeFile(
       options.report,
-      worldReport({ trace, violation, profile, token: options.replayText }),
+      worldReport({
+        trace,
+        violation,
+        profile,
+        replay: replayCommand(options.replayText, options.wal),
+      }),
     );
   }
   return world.violation === undefined ? EXIT.held : EXIT.broken;
@@ -161,7 +166,10 @@ async function campaign(options: CliOptions): Promise<number> {
     );
   }
   if (options.report !== undefined) {
-    await writeFile(options.report, campaignReport({ seed, seconds, counts, limits, found }));
+    await writeFile(
+      options.report,
+      campaignReport({ seed, seconds, counts, limits, wal, failure: failure?.why, found }),
+    );
   }
   if (failure !== undefined) {
     const token = encodeToken({ source: { kind: 'seed', seed: failure.seed }, limits });
@@ -169,7 +177,7 @@ async function campaign(options: CliOptions): Promise<number> {
     if (found === undefined) out(`Replay:  npm run sim -- ${option}--replay ${token}`);
     return EXIT.broken;
   }
-  const unexercised = [...missing.faults, ...missing.invariants];
+  const unexercised = [...missing.faults, ...missing.invariants, ...missing.activities];
   if (unexercised.length === 0) return EXIT.held;
   if (!options.json) out(`\nnever exercised, so nothing is shown: ${unexercised.join(', ')}`);
   return EXIT.unexercised;
@@ -192,6 +200,7 @@ function named(counts: Counts): object {
     steps: counts.steps,
     twice: counts.twice,
     invariants: byInvariant(counts.checked),
+    activities: counts.reached,
     faults: Object.fromEntries(
       FAULT_NAMES.map((name, fault) => [
         name,

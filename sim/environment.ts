@@ -55,6 +55,8 @@ export class SimEnvironment {
   hash = 0x811c9dc5;
   /** How often each fault fired, by {@link FAULT_INDEX}. */
   readonly fired: number[] = FAULT_NAMES.map(() => 0);
+  /** How often a workload came to something that it has a name for. */
+  readonly reached = new Map<string, number>();
   readonly trace: TraceEvent[] | undefined;
   /** While set, writes that need space fail. */
   shortage: { readonly errno: string; readonly untilStep: number } | undefined;
@@ -107,6 +109,11 @@ export class SimEnvironment {
     this.mix(index + 1000);
     if (FAULTS[fault].weight > 0 && fault !== 'slow-completion') this.lastFaultStep = this.step;
     this.note('fault', 0, () => (text === '' ? fault : `${fault}: ${text}`));
+  }
+
+  /** Counts something that the workload came to. */
+  reach(what: string): void {
+    this.reached.set(what, (this.reached.get(what) ?? 0) + 1);
   }
 
   /** Whether space is short just now. */

@@ -157,6 +157,11 @@ async function failureOf<State>(
     steps: storyOf(trace),
     token,
     trace: traceLines(trace),
-    html: worldReport({ trace, violation, profile, token }),
+    html: worldReport({
+      trace,
+      violation,
+      profile,
+      replay: `simulate(workload, { replay: '${token}' })`,
+    }),
   };
 }

@@ -17,9 +17,25 @@ export const INVARIANTS = {
   'buffer-unchanged-in-flight': 'bytes handed to the kernel do not change before its completion',
   'no-overlap-in-flight': 'no two operations in flight touch the same block',
   'memory-bounded': 'queued bytes never exceed the bound, or one record',
+  'batch-is-atomic': 'an atomic batch is replayed whole or not at all',
+  'follow-is-durable': 'a follower gets each durable entry once, in order, and no other',
+  'lease-holds': 'a reader gets all that was there when it began, whatever is removed meanwhile',
+  'one-writer': 'a second writer of the same log is refused',
+  'files-bounded': 'a log has no more files than its hard limit, and one more for a checkpoint',
+  'interval-kept': 'with a sync interval, what was written becomes durable within it',
 } as const;
 
 export type InvariantName = keyof typeof INVARIANTS;
+
+/** Promises that only the segmented log makes. */
+export const WAL_ONLY: ReadonlySet<InvariantName> = new Set([
+  'batch-is-atomic',
+  'follow-is-durable',
+  'lease-holds',
+  'one-writer',
+  'files-bounded',
+  'interval-kept',
+]);
 
 /** What a broken promise says, in a sentence. */
 export function promiseOf(name: Violation['invariant']): string {

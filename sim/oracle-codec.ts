@@ -10,6 +10,8 @@ const MAGIC = 0x0057414c;
 const SMALLEST = 29;
 export const PUT = 1;
 export const DELETE = 2;
+/** An atomic batch of the segmented log: its value holds entries of the next sequences. */
+export const BATCH = 3;
 
 /** An entry as the oracle sees it. */
 export interface PlainEntry {
@@ -45,7 +47,7 @@ export function recordLengthAt(bytes: Buffer, offset: number, size: number): num
   const valueLength = bytes.readUInt32LE(offset + 21 + keyLength);
   if (SMALLEST + keyLength + valueLength !== length) return 0;
   const type = bytes.readUInt8(offset + 16);
-  if (type !== PUT && !(type === DELETE && valueLength === 0)) return 0;
+  if (type === DELETE ? valueLength > 0 : type === BATCH ? keyLength > 0 : type !== PUT) return 0;
   const record = bytes.subarray(offset, offset + length);
   return checksum(record, keyLength, valueLength) === record.readUInt32LE(length - 4) ? length : 0;
 }
@@ -59,6 +61,26 @@ export function decodeEntryAt(bytes: Buffer, offset: number, length: number): Pl
     key: bytes.subarray(offset + 21, keyEnd),
     value: bytes.subarray(keyEnd + 4, offset + length - 4),
   };
+}
+
+/** The entries of the valid record at `offset`: one, or those of an atomic batch. */
+export function decodeEntriesAt(bytes: Buffer, offset: number, length: number): PlainEntry[] {
+  const record = decodeEntryAt(bytes, offset, length);
+  if (bytes.readUInt8(offset + 16) !== BATCH) return [record];
+  const inner = bufferOf(record.value);
+  const entries: PlainEntry[] = [];
+  for (let at = 0; at < inner.length;) {
+    const keyEnd = at + 5 + inner.readUInt32LE(at + 1);
+    const end = keyEnd + 4 + inner.readUInt32LE(keyEnd);
+    entries.push({
+      sequence: record.sequence + BigInt(entries.length),
+      type: inner.readUInt8(at) === PUT ? 'put' : 'delete',
+      key: inner.subarray(at + 5, keyEnd),
+      value: inner.subarray(keyEnd + 4, end),
+    });
+    at = end;
+  }
+  return entries;
 }
 
 /** A view of bytes with Buffer's readers. */

@@ -1,6 +1,6 @@
 // What is checked of a writer from the outside: its bounds, its errors, and what it leaves behind.
 
-import { type UringWalWriter, WalError } from '../lib/index.js';
+import { WalError } from '../lib/index.js';
 import type { SimDriver } from './driver.js';
 import type { SimEnvironment } from './environment.js';
 
@@ -26,10 +26,20 @@ export function checkNothingLeft(
   });
 }
 
+/** A log with a queue, and the bounds of it. */
+interface Queueing {
+  readonly options: { readonly queueBytesMax: number; readonly channelCapacity: number };
+  stats(): {
+    readonly queuedBytes: number;
+    readonly queuedRecords: number;
+    readonly queuedBytesPeak: number;
+  };
+}
+
 /** What is queued stays within the bounds; `open` promises are the most there can be. */
 export function checkMemory(
   environment: SimEnvironment,
-  writer: UringWalWriter,
+  writer: Queueing,
   largestRecord: number,
   open: number,
 ): void {

@@ -34,6 +34,19 @@ export interface SimProcess {
   note(text: string): void;
 }
 
+/** What a process is about: decides which crashes a world aims at it. */
+export type Mood = 'opening' | 'working' | 'closing';
+
+/** More of a process than applications see, for the workloads that judge the library itself. */
+export interface WatchedProcess extends SimProcess {
+  readonly driver: SimDriver;
+  readonly environment: SimEnvironment;
+  /** How the process before this one ended; undefined: by itself, or there was none. */
+  readonly endedBy: CrashKind | undefined;
+  /** Says what the process is about from now on. */
+  be(mood: Mood): void;
+}
+
 /**
  * A workload: what the outside knows, and what one process does.
  *
@@ -60,14 +73,21 @@ export interface SimWorkload<State> {
   readonly run: (process: SimProcess, state: State) => Promise<void>;
 }
 
+/** A workload of the simulator's own. */
+export interface WatchedWorkload<State> {
+  readonly state: () => State;
+  readonly run: (process: WatchedProcess, state: State) => Promise<void>;
+}
+
 export class UserScenario<State> implements Scenario {
   readonly #environment: SimEnvironment;
-  readonly #workload: SimWorkload<State>;
+  readonly #workload: WatchedWorkload<State>;
   readonly #lives: number;
   readonly #state: State;
-  #mood: 'working' | 'over' = 'over';
+  #mood: Mood | 'over' = 'over';
+  #endedBy: CrashKind | undefined;
 
-  constructor(environment: SimEnvironment, workload: SimWorkload<State>, lives: number) {
+  constructor(environment: SimEnvironment, workload: WatchedWorkload<State>, lives: number) {
     this.#environment = environment;
     this.#workload = workload;
     this.#lives = lives;
@@ -80,8 +100,13 @@ export class UserScenario<State> implements Scenario {
     environment.faultsOn = !isLast;
     if (isLast) environment.disk.forgetErrors();
     this.#mood = 'working';
-    const process: SimProcess = {
+    const process: WatchedProcess = {
       driver,
+      environment,
+      endedBy: this.#endedBy,
+      be: (mood) => {
+        if (!driver.dead) this.#mood = mood;
+      },
       life,
       isLast,
       pick: (range) => environment.choices.below(LANE.action, range),
@@ -89,6 +114,7 @@ export class UserScenario<State> implements Scenario {
         if (!driver.dead) environment.note('caller', 0, () => text);
       },
     };
+    this.#endedBy = undefined;
     const end = (error?: unknown): void => {
       if (driver.dead) return;
       this.#mood = 'over';
@@ -104,7 +130,7 @@ export class UserScenario<State> implements Scenario {
       }, end);
   }
 
-  mood(): 'working' | 'over' {
+  mood(): Mood | 'over' {
     return this.#mood;
   }
 
@@ -126,6 +152,7 @@ export class UserScenario<State> implements Scenario {
 
   crashed(kind: CrashKind): void {
     this.#mood = 'over';
+    this.#endedBy = kind;
     this.#environment.note('world', 0, () =>
       kind === 'kill' ? 'the process is killed' : 'the power is cut',
     );

@@ -3,7 +3,7 @@
 import type { Choices } from './choices.js';
 import { FAULT_NAMES, type FaultName } from './faults.js';
 import type { Profile } from './profile.js';
-import { type SimWorkload, UserScenario } from './user-scenario.js';
+import { UserScenario, type WatchedWorkload } from './user-scenario.js';
 import {
   type WorldLimits,
   type WorldResult,
@@ -28,7 +28,7 @@ export const FAIR_FAULTS: readonly FaultName[] = FAULT_NAMES.filter((name) => !U
 
 /** Runs one world of a workload. */
 export function runUserWorld<State>(
-  workload: SimWorkload<State>,
+  workload: WatchedWorkload<State>,
   choices: Choices,
   limits: WorldLimits,
   options: { readonly traced?: boolean } = {},

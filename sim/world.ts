@@ -27,6 +27,8 @@ export interface WorldResult extends EngineResult {
   readonly fired: readonly number[];
   /** How often each invariant was checked, in the order of `INVARIANT_NAMES`. */
   readonly checked: readonly number[];
+  /** How often the workload came to what it has a name for. */
+  readonly reached: ReadonlyMap<string, number>;
   readonly profile: Profile;
   readonly trace: readonly TraceEvent[] | undefined;
 }
@@ -121,6 +123,7 @@ export async function runScenario(
     steps: environment.step,
     fired: environment.fired,
     checked: environment.checks.counts,
+    reached: environment.reached,
     profile: environment.fileSystem.profile,
     trace: environment.trace,
   };

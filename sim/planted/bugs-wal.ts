@@ -117,6 +117,26 @@ export const WAL_BUGS: readonly Mutation[] = [
     find: '    if (pipeline.end === 0) return pipeline;',
     replace: '',
   }),
+  wal('removes-what-is-unreadable', 'truncateBefore takes a segment that cannot be read', {
+    file: 'lib/wal-maintenance.ts',
+    find: '      stopped = await segmentHolds(driver, directory, segment);',
+    replace: '      await segmentHolds(driver, directory, segment);',
+  }),
+  wal('hard-limit-ignored', 'a rotation makes more files than maxWalFilesHard', {
+    file: FILES,
+    find: '    if (this.#segments.length >= limit) throw this.#full();',
+    replace: '    void limit;',
+  }),
+  wal('second-writer-admitted', 'a log that is open is opened again', {
+    file: 'lib/wal-open.ts',
+    find: 'const lock = await lockDirectory(driver, directory, resolved.file.mode);',
+    replace: 'const lock: IoLock = { release: () => Promise.resolve() };',
+  }),
+  wal('set-aside-forgotten', 'a segment that trim or salvage gives up is removed, not kept', {
+    file: 'lib/wal-recovery.ts',
+    find: '    await this.#driver.rename(path, to);',
+    replace: '    await this.#driver.remove(path);',
+  }),
 ];
 
 function wal(name: string, breaks: string, { file, find, replace }: Edit): Mutation {

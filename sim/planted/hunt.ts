@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { Choices } from '../choices.js';
 import { shrinkCase } from '../failure.js';
 import { worldSeed } from '../random.js';
-import { worldReport } from '../report/report.js';
+import { replayCommand, worldReport } from '../report/report.js';
 import { countWorld, emptyCounts } from '../tally.js';
 import { FAULT_NAMES } from '../faults.js';
 import { FAIR_FAULTS } from '../user-world.js';
@@ -55,7 +55,10 @@ async function hunt(order: HuntOrder): Promise<Hunt> {
     if (world.violation === undefined) continue;
     const took = elapsed();
     const found = await shrinkCase({ source, limits }, SHRINK_MS, run);
-    if (found !== undefined && report !== undefined) await writeFile(report, worldReport(found));
+    if (found !== undefined && report !== undefined) {
+      const replay = replayCommand(found.token, run === runWalWorld);
+      await writeFile(report, worldReport({ ...found, replay }));
+    }
     return {
       caught: true,
       worlds: index + 1,
