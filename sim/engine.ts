@@ -281,9 +281,10 @@ export class Engine {
     return true;
   }
 
-  #background(): void {
-    for (const entry of this.#environment.disk.root.entries.values()) {
+  #background(directory = this.#environment.disk.root): void {
+    for (const entry of directory.entries.values()) {
       if (entry instanceof SimInode) failBackground(this.#environment, entry);
+      else this.#background(entry);
     }
   }
 

@@ -81,6 +81,11 @@ export class WalLog {
       throw error;
     }
     environment.checks.that(true, 'crash-is-not-corruption', () => '');
+    const { recovery } = this.#wal;
+    environment.note('verdict', 0, () => {
+      const cut = recovery.reason === undefined ? '' : `; discarded: ${recovery.reason}`;
+      return `open: ${String(recovery.entriesRecovered)} entries in ${String(recovery.segments)} segments${cut}`;
+    });
     checkKeptIsDurable(environment);
     const found = await this.read();
     checkReading(environment, found);

@@ -137,7 +137,7 @@ function activities({ reached }: Counts): string {
       `<td><b>${grouped(times)}</b></td><td>${WAL_ACTIVITIES[name]}</td></tr>`
     );
   });
-  return `<h3>Activities</h3><table class="coverage">${rows.join('')}</table>`;
+  return `<h3>Activities</h3><table class="activities">${rows.join('')}</table>`;
 }
 
 function short(count: number): string {

@@ -28,6 +28,9 @@ table.coverage { border-collapse: collapse; font-size: 12px; margin-top: 90px; }
 .coverage th, .coverage td { padding: 2px 6px; text-align: right; border-bottom: 1px solid #e4e0d8; }
 .coverage tr > th:first-child { text-align: left; font-weight: normal; }
 .coverage .never { background: #fbe9e6; }
+table.activities { border-collapse: collapse; font-size: 12px; }
+.activities th, .activities td { padding: 2px 12px 2px 6px; text-align: left; font-weight: normal; }
+.activities .never { background: #fbe9e6; }
 .coverage .turned { height: 10px; white-space: nowrap; }
 .coverage .turned div { width: 20px; transform: rotate(-48deg); transform-origin: left bottom; }
 `;
