@@ -66,6 +66,31 @@ forEachDriver((driver) => {
     },
   );
 
+  test.each(['trim', 'salvage'] as const)(
+    'a %s that fails before it has kept its copies still keeps them when it is tried again',
+    async (recovery) => {
+      const directory = freshDirectory();
+      const wal = await Wal.open(directory, options);
+      await wal.appendMany(puts(20, 1, 500));
+      await wal.close();
+      const path = join(directory, 'wal_00000001.log');
+      const bytes = readFileSync(path);
+      bytes[0] = (bytes[0] ?? 0) ^ 1;
+      writeFileSync(path, bytes);
+      const faulty = new FaultyDriver(newDriver(driver));
+      onTestFinished(() => faulty.close());
+      const isSegment = ({ path: file }: { path: string }): boolean => file.endsWith('.log');
+      const again = { ...options, recovery, verifyAll: true } as const;
+      faulty.next('rename', fail('EIO'), 1, isSegment);
+      await expect(Wal.open(directory, { ...again, driver: faulty })).rejects.toThrow('EIO');
+      const recovered = await Wal.open(directory, again);
+      await recovered.close();
+      const copies = recovered.recovery.quarantined.map((name) => readFileSync(name));
+      const second = bytes.readUInt32LE(0) ^ 1;
+      expect(copies.some((copy) => copy.includes(bytes.subarray(second + 4)))).toBe(true);
+    },
+  );
+
   test('a trim that leaves no record goes on only once a manifest says what comes next', async () => {
     const directory = freshDirectory();
     const wal = await Wal.open(directory, options);

@@ -165,14 +165,18 @@ class DirectoryRecovery {
     return { kept: log.filter((each) => !discarded.includes(each)), discarded, spares, number };
   }
 
-  /** Before anything is changed that the manifest vouches for: one that vouches for nothing. */
-  async #disavow({ kept, number }: Plan): Promise<void> {
+  /**
+   * Before anything is changed that the manifest vouches for: one that vouches for nothing. What is
+   * to be set aside still belongs to the log: should this fail half-way, it must not be taken for
+   * what a checkpoint has left over.
+   */
+  async #disavow({ kept }: Plan): Promise<void> {
     const { manifest } = this.#survey;
     if (manifest === undefined) return;
     const hasRecord = kept.some(({ segment }) => segment.last !== undefined);
     try {
       await writeManifest(this.#driver, this.#directory, {
-        firstNumber: kept[0]?.segment.number ?? number,
+        firstNumber: manifest.firstNumber,
         nextSequence: hasRecord ? 0n : manifest.nextSequence,
         sealed: [],
         active: undefined,

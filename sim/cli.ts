@@ -120,10 +120,10 @@ async function campaign(options: CliOptions): Promise<number> {
   const runOne = wal ? runWalWorld : runWorld;
   const faults = options.faults ?? (wal ? FAIR_FAULTS : undefined);
   const limits = { faults, profile: options.profile };
-  const failed = wal ? undefined : await runRegressions();
+  const failed = await runRegressions();
   if (failed !== undefined) {
     out(`a regression is back: ${failed.file}\n${describeViolation(failed.violation)}`);
-    out(`Replay:  npm run sim -- --replay ${failed.token}`);
+    out(`Replay:  ${replayCommand(failed.token, failed.wal)}`);
     return EXIT.broken;
   }
   const progress = new Progress(process.stderr);

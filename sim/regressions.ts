@@ -3,6 +3,7 @@
 import { readFile, readdir } from 'node:fs/promises';
 import type { Violation } from './invariants.js';
 import { choicesOf, decodeToken } from './token.js';
+import { runWalWorld } from './wal-world.js';
 import { runWorld } from './world.js';
 
 /** One kept case. */
@@ -11,11 +12,14 @@ export interface Regression {
   readonly what: string;
   readonly invariant: string;
   readonly token: string;
+  /** A world of the segmented log. */
+  readonly wal?: boolean;
 }
 
 export interface FailedRegression {
   readonly file: string;
   readonly token: string;
+  readonly wal: boolean;
   readonly violation: Violation;
 }
 
@@ -23,8 +27,9 @@ export interface FailedRegression {
 export async function runRegressions(): Promise<FailedRegression | undefined> {
   for (const { file, regression } of await loadRegressions()) {
     const { source, limits } = decodeToken(regression.token);
-    const { violation } = await runWorld(choicesOf(source), limits);
-    if (violation !== undefined) return { file, token: regression.token, violation };
+    const { token, wal = false } = regression;
+    const { violation } = await (wal ? runWalWorld : runWorld)(choicesOf(source), limits);
+    if (violation !== undefined) return { file, token, wal, violation };
   }
   return undefined;
 }
