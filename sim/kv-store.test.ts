@@ -34,7 +34,7 @@ function workload(open: typeof KvStore.open): SimWorkload<Told> {
         }
         const key = `key-${String(process.pick(KEYS))}`;
         const name = `${String(life)}.${String(round)}`;
-        const value = action === 3 ? undefined : name.padEnd(1 + process.pick(1500), '.');
+        const value = action === 3 ? undefined : name.padEnd(1 + process.pick(1300), '.');
         const values = told.get(key) ?? [undefined];
         process.note(`set ${key} to ${name}`);
         told.set(key, [...values, value]);

@@ -3,7 +3,7 @@
 import { FAULTS, FAULT_NAMES } from './faults.js';
 import { INVARIANT_NAMES } from './invariants.js';
 import { type Counts, isExpected, isPromised } from './tally.js';
-import { WAL_ACTIVITIES, WAL_ACTIVITY_NAMES } from './wal-activities.js';
+import { WAL_ACTIVITIES, WAL_ACTIVITY_NAMES } from './activities.js';
 import type { WorldLimits } from './world.js';
 
 export function coverageTable(counts: Counts, limits: WorldLimits, wal = false): string {

@@ -3,7 +3,7 @@
 
 import { FAULTS, FAULT_NAMES, type FaultName } from './faults.js';
 import { INVARIANT_NAMES, type InvariantName, WAL_ONLY } from './invariants.js';
-import { WAL_ACTIVITY_NAMES } from './wal-activities.js';
+import { WAL_ACTIVITY_NAMES } from './activities.js';
 import type { WorldLimits, WorldResult } from './world.js';
 
 /** Counts that can be sent between threads. */

@@ -2,7 +2,7 @@
 // after he agreed to the loss; and the way back, for which the file is kept outside.
 
 import { IoError, type IoDriver, type IoFile } from '../lib/io/driver.js';
-import type { WalActivity } from './wal-activities.js';
+import type { WalActivity } from './activities.js';
 import type { SegmentImage } from './wal-images.js';
 import { type AgreedLoss, idOf } from './wal-model.js';
 

@@ -3,7 +3,7 @@
 import { Wal, WalError, type WalOptions } from '../lib/index.js';
 import { checkError, checkMemory, checkNothingLeft } from './scenario-checks.js';
 import type { WatchedProcess } from './user-scenario.js';
-import type { WalActivity } from './wal-activities.js';
+import type { WalActivity } from './activities.js';
 import {
   DIRECTORY,
   type ReadEntry,

@@ -9,7 +9,7 @@
 
 import { Wal, WalError } from '../lib/index.js';
 import type { WatchedProcess, WatchedWorkload } from './user-scenario.js';
-import type { WalActivity } from './wal-activities.js';
+import type { WalActivity } from './activities.js';
 import { DIRECTORY, type Told, checkPlace, plain } from './wal-checks.js';
 import { drawDamage, lossOf, mend, spoil } from './wal-damage.js';
 import { filesIn, recordIn, segmentImages } from './wal-images.js';

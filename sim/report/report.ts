@@ -7,7 +7,7 @@ import { INVARIANTS, INVARIANT_NAMES, type Violation, promiseOf } from '../invar
 import { storyOf } from '../story.js';
 import { grouped } from '../table.js';
 import { type Counts, isExpected, isPromised } from '../tally.js';
-import { WAL_ACTIVITIES, WAL_ACTIVITY_NAMES } from '../wal-activities.js';
+import { WAL_ACTIVITIES, WAL_ACTIVITY_NAMES } from '../activities.js';
 import type { WorldLimits } from '../world.js';
 import { STYLE } from './style.js';
 import { escapeHtml, timelineSvg } from './timeline.js';
