@@ -53,7 +53,7 @@ written, disk, replay, recover.
 
 Options:
   --quick            ours, the yardsticks and the floor only, 3 short rounds
-  --all              every workload, longer trials: about ten minutes
+  --all              every workload, longer trials
   --rounds N         rounds; every row tells the median of them (default ${String(ROUNDS.default)}, 1 to ${String(ROUNDS_MAX)})
   --measure MS       length of a trial in ms (default ${String(MEASURE_MS.default)})
   --only ID[,ID...]  only these contenders

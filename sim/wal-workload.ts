@@ -137,13 +137,22 @@ class Session {
 
   async #burst(): Promise<void> {
     const count = 1 + this.#pick(BURST_MAX);
-    await Promise.all(Array.from({ length: count }, () => this.#append()));
+    const first = this.#model.lastId + 1;
+    this.#note(`append entries ${String(first)} to ${String(first + count - 1)} at once`);
+    await Promise.all(Array.from({ length: count }, () => this.#append({ inBurst: true })));
   }
 
-  async #append(signal?: AbortSignal): Promise<void> {
+  async #append({
+    signal,
+    inBurst = false,
+  }: { signal?: AbortSignal; inBurst?: boolean } = {}): Promise<void> {
     const sync = this.#pick(4) > 0;
     const entry = this.#submit();
-    this.#note(`${entry.type} entry ${String(entry.id)}${sync ? ', durably' : ''}`);
+    const words = (): string => {
+      return `${entry.type} entry ${String(entry.id)}${sync ? ', durably' : ''}`;
+    };
+    if (inBurst) this.#detail(words);
+    else this.#note(words());
     const options = { sync, ...(signal && { signal }) };
     const { id, type, value } = entry;
     await this.#outcome([entry], sync, () =>
@@ -155,7 +164,7 @@ class Session {
 
   async #abortable(): Promise<void> {
     const controller = new AbortController();
-    const appended = this.#append(controller.signal);
+    const appended = this.#append({ signal: controller.signal });
     this.#process.environment.fire('abort');
     controller.abort(Object.assign(new Error('the caller gave up'), { code: 'ABORT_ERR' }));
     await appended;
