@@ -58,7 +58,8 @@ export const COMMIT_BUGS: readonly Mutation[] = [
     'a failed sync counts as done',
     COMMIT,
     'this.#poison(failure.syncFailed(this.#file.path, error));\n    }\n    this.#isSyncing',
-    'void error;\n      this.#marks.onSynced(mark);\n    }\n    this.#isSyncing',
+    // The zeros as well: else it would sync for ever, and no event would ever end that.
+    'void error;\n      this.#marks.onSynced(mark);\n      this.#zeros.onSynced(zerosWritten);\n    }\n    this.#isSyncing',
   ),
   {
     name: 'dsync-over-unsynced-bytes',

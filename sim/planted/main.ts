@@ -15,6 +15,9 @@ import { type Mutation, plant } from './mutation.js';
 import { HELP, type PlantedOptions, parsePlantedOptions } from './options.js';
 
 const STEPS_GOAL = 8;
+/** How many times its limit of processor time a hunt may take on the clock, and then shrink. */
+const PATIENCE = 3;
+const SHRINKING_SECONDS = 60;
 const NAME_WIDTH = 34;
 /** A canary must stay silent for so many worlds before its simulator counts as blind. */
 const CANARY_WORLDS = 1500;
@@ -46,7 +49,8 @@ async function run(task: Task, options: PlantedOptions): Promise<Outcome> {
     const limit = task.isBlind ? CANARY_SECONDS : seconds;
     const args = [kind, String(seed), String(worlds), String(limit)];
     if (report !== undefined) args.push(resolvePath(report));
-    const text = await output(join(root, 'dist/sim/planted/hunt.js'), args);
+    const patience = (PATIENCE * limit + SHRINKING_SECONDS) * 1000;
+    const text = await output(join(root, 'dist/sim/planted/hunt.js'), args, patience);
     return { task, hunt: JSON.parse(text) as Hunt, problem: undefined };
   } catch (error) {
     return {
@@ -59,9 +63,14 @@ async function run(task: Task, options: PlantedOptions): Promise<Outcome> {
   }
 }
 
-function output(script: string, args: readonly string[]): Promise<string> {
+/** A bug that spins without ever giving a turn away cannot be stopped from inside. */
+function output(script: string, args: readonly string[], timeout: number): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [script, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout,
+      killSignal: 'SIGKILL',
+    });
     let out = '';
     let errors = '';
     child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
@@ -69,6 +78,7 @@ function output(script: string, args: readonly string[]): Promise<string> {
     child.on('error', reject);
     child.on('close', (code) => {
       if (code === 0) resolve(out);
+      else if (code === null) reject(new Error('the hunt hung and was killed'));
       else reject(new Error(`the hunt ended with code ${String(code)}: ${errors.slice(0, 2000)}`));
     });
   });
