@@ -3,7 +3,7 @@
 
 import { SimInode } from './disk-file.js';
 import type { SimEnvironment } from './environment.js';
-import type { Model } from './model.js';
+import type { FoundRecord, Model } from './model.js';
 import { bufferOf } from './oracle-codec.js';
 
 /** A truncation that is about to take effect. */
@@ -17,30 +17,33 @@ export interface Trim {
 export function watchTrims(environment: SimEnvironment, model: Model, trim: Trim): void {
   const { inode, size } = trim;
   const image = bufferOf(inode.newestBytes());
-  const first = firstRecordFrom(model, image, size + 1);
+  const records = wholeRecordsFrom(model, image, size + 1);
+  const [first] = records;
   if (first === undefined) return;
-  const cut = image.subarray(size);
+  // Where there is no way past the cache, what is copied may be more than the device has.
+  const holdsAll = (copy: Buffer): boolean =>
+    records.every(({ offset, length }) => {
+      const end = offset + length;
+      return image.compare(copy, offset - size, end - size, offset, end) === 0;
+    });
   const isKept = [...environment.disk.root.entries].some(
     ([name, entry]) =>
       name.startsWith(`${trim.path.slice(1)}.discarded-${String(size)}`) &&
       entry instanceof SimInode &&
       environment.disk.root.isDurable(name, entry) &&
-      entry.mediumSize === cut.length &&
-      cut.compare(entry.medium, 0, cut.length) === 0,
+      entry.mediumSize === image.length - size &&
+      holdsAll(bufferOf(entry.medium)),
   );
   const { profile } = environment.fileSystem;
   environment.checks.that(isKept || profile === 'lying', 'corruption-reported', () => {
     return (
-      `recovery cuts the log at ${String(size)} with a whole record at ${String(first)}, before a ` +
+      `recovery cuts the log at ${String(size)} with a whole record at ${String(first.offset)}, before a ` +
       'copy of what it cuts is durable'
     );
   });
 }
 
-/** Offset of the first record at or behind an offset that stands whole where it was acknowledged. */
-function firstRecordFrom(model: Model, image: Buffer, from: number): number | undefined {
-  for (const { entry, offset } of model.locate(image, from)) {
-    if (entry?.offset === offset) return offset;
-  }
-  return undefined;
+/** The records behind an offset that stand whole where they were acknowledged. */
+function wholeRecordsFrom(model: Model, image: Buffer, from: number): FoundRecord[] {
+  return [...model.locate(image, from)].filter(({ entry, offset }) => entry?.offset === offset);
 }
