@@ -55,7 +55,7 @@ export function manifestText(manifest: Manifest): Uint8Array {
   const json: ManifestJson = {
     version: VERSION,
     firstNumber,
-    ...(gaps && { gaps: gaps.map(gapJson) }),
+    ...(gaps.length > 0 && { gaps: gaps.map(gapJson) }),
     ...changeJson(manifest),
   };
   return lineText(json);
@@ -94,7 +94,7 @@ export function parseManifest(directory: string, text: string): Manifest | undef
     nextSequence: BigInt(nextSequence),
     sealed,
     active: active === null ? undefined : fromJson(directory, active),
-    ...(json.gaps && { gaps: json.gaps.map(toGap) }),
+    gaps: (json.gaps ?? []).map(toGap),
   };
 }
 

@@ -8,6 +8,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 
 import type { Manifest } from './manifest.js';
 import { growManifest, readManifest, removeManifest, writeManifest } from './manifest.js';
+import type { Gap } from './segments.js';
 import { newSegment } from './segments.js';
 import { newDriver } from './test-tools/drivers.js';
 import { FaultyDriver, fail, short } from './test-tools/faulty-driver.js';
@@ -24,13 +25,13 @@ async function grown(directory: string, driver: FaultyDriver): Promise<Manifest[
   const says = [sample(directory)];
   let standing = await writeManifest(driver, directory, sample(directory));
   for (const number of [5, 6]) {
-    const { firstNumber, sealed } = says.at(-1) ?? sample(directory);
+    const { firstNumber, sealed, gaps } = says.at(-1) ?? sample(directory);
     const segment = newSegment(directory, number);
     segment.bytes = 100 * number;
     [segment.first, segment.last] = [BigInt(number * 10), BigInt(number * 10 + 9)];
     const change = { nextSequence: segment.last + 1n, active: newSegment(directory, number + 1) };
     standing = await growManifest(driver, directory, standing, { ...change, sealed: [segment] });
-    says.push({ firstNumber, ...change, sealed: [...sealed, segment] });
+    says.push({ firstNumber, ...change, sealed: [...sealed, segment], gaps });
   }
   return says;
 }
@@ -44,7 +45,9 @@ function sample(directory: string): Manifest {
     segment.index = [{ sequence: segment.first + 5n, offset: 512 }];
     return segment;
   });
-  return { firstNumber: 3, nextSequence: 2n ** 64n - 1n, sealed, active: newSegment(directory, 5) };
+  const gaps: Gap[] = [{ numbers: [3, 4], sequences: [2n ** 63n + 39n, 2n ** 63n + 40n] }];
+  const active = newSegment(directory, 5);
+  return { firstNumber: 3, nextSequence: 2n ** 64n - 1n, sealed, active, gaps };
 }
 
 describe('the manifest', () => {
@@ -53,7 +56,7 @@ describe('the manifest', () => {
     expect(await readManifest(driver, directory)).toEqual({ kind: 'missing' });
     const samples: Manifest[] = [
       sample(directory),
-      { firstNumber: 0, nextSequence: 0n, sealed: [], active: undefined },
+      { firstNumber: 0, nextSequence: 0n, sealed: [], active: undefined, gaps: [] },
     ];
     for (const manifest of samples) {
       await writeManifest(driver, directory, manifest);

@@ -28,12 +28,25 @@ export interface Manifest {
   readonly firstNumber: number;
   /** The sequence that came next; 0 when there was no entry yet. */
   readonly nextSequence: bigint;
-  /** Whole files, ascending; gaps in numbers and sequences are what a salvage could not keep. */
+  /** Whole files, ascending. */
   readonly sealed: readonly Segment[];
   /** The file after them, as far as it was durable. */
   readonly active: Segment | undefined;
-  /** While a cut is under way: gaps in what is behind it, which may still be there after a crash. */
-  readonly gaps?: readonly Gap[];
+  /** What a salvage could not keep, and the log's owner has accepted: damage everywhere else. */
+  readonly gaps: readonly Gap[];
+}
+
+/** The segments that a manifest knows. */
+export function knownSegments(manifest: Manifest | undefined): readonly Segment[] {
+  if (manifest === undefined) return [];
+  const { sealed, active } = manifest;
+  return active === undefined ? sealed : [...sealed, active];
+}
+
+/** Whether it is accepted that a segment starts with `first`, though the one before ends with `last`. */
+export function isKnownGap(manifest: Manifest | undefined, last: bigint, first: bigint): boolean {
+  const gaps = manifest?.gaps ?? [];
+  return gaps.some(({ sequences }) => sequences[0] === last && sequences[1] === first);
 }
 
 /** A cut that is about to begin: everything behind `end` of `segment` goes. */
@@ -51,14 +64,14 @@ export function certainManifest(
 ): Manifest {
   const active = cut?.segment ?? segments.at(-1);
   const last = cut === undefined ? lastSequence : cut.lastSequence;
-  const gaps = cut === undefined ? [] : gapsIn(segments);
   return {
     firstNumber: segments[0]?.number ?? 0,
     nextSequence: last === undefined ? 0n : last + 1n,
     sealed: segments.slice(0, active === undefined ? 0 : segments.indexOf(active)),
     active:
       active && certainPart(active, cut?.end ?? active.bytes, cut?.lastSequence ?? active.last),
-    ...(gaps.length > 0 && { gaps }),
+    // Also those behind a cut: should it fail half-way, they may still be there.
+    gaps: gapsIn(segments),
   };
 }
 

@@ -9,7 +9,7 @@ import { IoError } from './io/driver.js';
 import type { DriverChoice } from './io/select.js';
 import { selectDriver } from './io/select.js';
 import type { Manifest } from './manifest.js';
-import { MANIFEST_NAME, readManifest } from './manifest.js';
+import { MANIFEST_NAME, isKnownGap, readManifest } from './manifest.js';
 import { scanFile } from './scan.js';
 import { listSegments, newSegment, seek } from './segments.js';
 import type { WalEnd } from './tail.js';
@@ -17,7 +17,6 @@ import { judgeEnd } from './tail.js';
 import { readBounds } from './wal-read-options.js';
 import type { WalRecord } from './wal-record.js';
 import { WalChunk } from './wal-record.js';
-import { knownSegments } from './wal-survey.js';
 import { FileWindow } from './window.js';
 
 /**
@@ -188,10 +187,8 @@ class DirectoryReading {
   #checkOrder(number: number, { sequence, offset }: WalRecord): void {
     const last = this.#last;
     if (last === undefined || sequence === last + 1n) return;
-    const known = knownSegments(this.#manifest);
-    const index = known.findIndex((segment) => segment.number === number);
     // What a salvage could not keep is missing for good.
-    if (known[index]?.first === sequence && known[index - 1]?.last === last) return;
+    if (isKnownGap(this.#manifest, last, sequence)) return;
     const { path } = newSegment(this.#directory, number);
     throw new WalError(
       'ERR_WAL_CORRUPT',

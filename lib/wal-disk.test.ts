@@ -104,7 +104,7 @@ forEachDriver((name) => {
     const segments = Array.from({ length: 17 }, (_, index) => hollowSegment(directory, index));
     await writeManifest(driver, directory, {
       ...{ firstNumber: 1, nextSequence: 17n * HOLLOW_ENTRIES + 1n },
-      ...{ sealed: segments.slice(0, -1), active: segments.at(-1) },
+      ...{ sealed: segments.slice(0, -1), active: segments.at(-1), gaps: [] },
     });
     driver.forget();
     const start = performance.now();

@@ -8,7 +8,7 @@ import { readCarry, syncFailed, writeFailed } from './failure.js';
 import type { IoDriver, IoFile } from './io/driver.js';
 import { Latencies } from './latencies.js';
 import type { Manifest, PlannedCut } from './manifest.js';
-import { certainManifest, readManifest } from './manifest.js';
+import { certainManifest, knownSegments, readManifest } from './manifest.js';
 import type { Segment } from './segments.js';
 import { INDEX_STEP_BYTES, addPoint, certainPart, hasGap, keepIndex } from './segments.js';
 import { ManifestKeeper } from './wal-manifest-keeper.js';
@@ -312,8 +312,7 @@ export class WalFiles {
     try {
       await this.#manifest.save();
     } catch (cause) {
-      const { sealed, active } = this.#certain();
-      const segments = active === undefined ? sealed : [...sealed, active];
+      const segments = knownSegments(this.#certain());
       const isActiveDurable = this.#pipeline !== undefined && this.#pipeline.durableEnd > 0;
       const hasRecord = isActiveDurable || segments.some(({ last }) => last !== undefined);
       const mayGo = hasRecord && !hasGap(this.#segments);

@@ -1,16 +1,18 @@
 // What only the manifest can explain: a gap that a salvage has left, and the cut that is asked for
 // inside it; an empty log of which a trim has left nothing else.
 
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect, onTestFinished, test } from 'vitest';
 
+import { lookAt } from './cli/look.js';
+import { flipBitIn } from './test-tools/damage.js';
 import { forEachDriver, newDriver } from './test-tools/drivers.js';
 import { FaultyDriver, fail } from './test-tools/faulty-driver.js';
 import { freshDirectory } from './test-tools/logs.js';
 import { expectRejection } from './test-tools/rejections.js';
-import { putLines, puts, readLines } from './test-tools/wals.js';
+import { lineOf, putLines, puts, readLines } from './test-tools/wals.js';
 import { Wal } from './wal.js';
 
 forEachDriver((driver) => {
@@ -60,6 +62,12 @@ forEachDriver((driver) => {
       await expect(wal.truncateAfter(5n)).rejects.toThrow('EIO');
       await wal.close().catch(() => undefined);
       faulty.heal();
+      const { judgement } = await lookAt(directory);
+      expect(judgement.damages).toEqual([]);
+      const read: string[] = [];
+      for await (const record of Wal.readDirectory(directory, { driver }))
+        read.push(lineOf(record));
+      expect(read.slice(0, 5)).toEqual(putLines(5, 1, 500));
       const again = await Wal.open(directory, options);
       expect((await readLines(again)).slice(0, 5)).toEqual(putLines(5, 1, 500));
       await again.close();
@@ -73,10 +81,7 @@ forEachDriver((driver) => {
       const wal = await Wal.open(directory, options);
       await wal.appendMany(puts(20, 1, 500));
       await wal.close();
-      const path = join(directory, 'wal_00000001.log');
-      const bytes = readFileSync(path);
-      bytes[0] = (bytes[0] ?? 0) ^ 1;
-      writeFileSync(path, bytes);
+      const bytes = flipBitIn(join(directory, 'wal_00000001.log'), 0);
       const faulty = new FaultyDriver(newDriver(driver));
       onTestFinished(() => faulty.close());
       const isSegment = ({ path: file }: { path: string }): boolean => file.endsWith('.log');
@@ -91,6 +96,19 @@ forEachDriver((driver) => {
     },
   );
 
+  test('a trim that is tried again still knows the gap that was accepted before', async () => {
+    const directory = await salvaged();
+    flipBitIn(join(directory, 'wal_00000004.log'), 0);
+    const faulty = new FaultyDriver(newDriver(driver));
+    onTestFinished(() => faulty.close());
+    const trim = { ...options, recovery: 'trim', verifyAll: true } as const;
+    faulty.next('rename', fail('EIO'), 1, ({ path }) => path.endsWith('.log'));
+    await expect(Wal.open(directory, { ...trim, driver: faulty })).rejects.toThrow('EIO');
+    const again = await Wal.open(directory, trim);
+    expect(await readLines(again)).toEqual([...putLines(7, 1, 500), ...putLines(7, 15, 500)]);
+    await again.close();
+  });
+
   test('a trim that leaves no record goes on only once a manifest says what comes next', async () => {
     const directory = freshDirectory();
     const wal = await Wal.open(directory, options);
@@ -98,10 +116,7 @@ forEachDriver((driver) => {
     await wal.truncateBefore(15n);
     await wal.close();
     rmSync(join(directory, 'wal_manifest'));
-    const path = join(directory, 'wal_00000003.log');
-    const bytes = readFileSync(path);
-    bytes[0] = (bytes[0] ?? 0) ^ 1;
-    writeFileSync(path, bytes);
+    flipBitIn(join(directory, 'wal_00000003.log'), 0);
     const faulty = new FaultyDriver(newDriver(driver));
     onTestFinished(() => faulty.close());
     const trim = { ...options, recovery: 'trim' } as const;

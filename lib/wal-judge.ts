@@ -2,10 +2,9 @@
 // without a gap, in numbers and in sequences, and only the last of them may have a torn tail.
 
 import { join } from 'node:path';
-import { MANIFEST_NAME } from './manifest.js';
+import { MANIFEST_NAME, isKnownGap } from './manifest.js';
 import { segmentName } from './segments.js';
 import type { Survey, SurveyedSegment } from './wal-survey.js';
-import { knownSegments } from './wal-survey.js';
 
 /** Damage, told by name and offset. */
 export interface Damage {
@@ -102,7 +101,7 @@ class Judge {
     this.#lost += first - before.last - 1n;
     this.#goOnFrom(surveyed);
     // Damage that was told between the two is why there is a gap.
-    if (hasTold || this.#isKnownGap(before.last, surveyed)) return;
+    if (hasTold || isKnownGap(this.#survey.manifest, before.last, first)) return;
     const reason = `it ends with sequence ${String(before.last)}, and '${path}' ${starts}`;
     this.#add(before.path, before.bytes, reason, index);
   }
@@ -110,15 +109,6 @@ class Judge {
   #goOnFrom(surveyed: SurveyedSegment): void {
     this.#previous = surveyed;
     this.#toldBefore = this.#damages.length;
-  }
-
-  /** A gap that was there, and was accepted, when the manifest was written. */
-  #isKnownGap(last: bigint, { segment }: SurveyedSegment): boolean {
-    const known = knownSegments(this.#survey.manifest);
-    const index = known.findIndex(({ number }) => number === segment.number);
-    if (known[index]?.first === segment.first && known[index - 1]?.last === last) return true;
-    const gaps = this.#survey.manifest?.gaps ?? [];
-    return gaps.some(({ sequences }) => sequences[0] === last && sequences[1] === segment.first);
   }
 
   #inside({ segment, end, contradiction, isBlank }: SurveyedSegment, index: number): void {

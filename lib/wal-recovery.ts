@@ -180,6 +180,7 @@ class DirectoryRecovery {
         nextSequence: hasRecord ? 0n : manifest.nextSequence,
         sealed: [],
         active: undefined,
+        gaps: manifest.gaps,
       });
     } catch (error) {
       if (!hasRecord) throw error;

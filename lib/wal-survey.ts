@@ -4,7 +4,7 @@
 import { WalError, errnoOf } from './errors.js';
 import type { IoDriver } from './io/driver.js';
 import type { Manifest } from './manifest.js';
-import { readManifest } from './manifest.js';
+import { knownSegments, readManifest } from './manifest.js';
 import { scanSegment } from './segment-scan.js';
 import type { Segment } from './segments.js';
 import { listSegments, newSegment } from './segments.js';
@@ -68,15 +68,11 @@ export async function surveyDirectory(
   };
 }
 
-/** The segments that the manifest knows. */
-export function knownSegments(manifest: Manifest | undefined): readonly Segment[] {
-  if (manifest === undefined) return [];
-  const { sealed, active } = manifest;
-  return active === undefined ? sealed : [...sealed, active];
-}
-
 /** What the manifest knows must be there, and behind that no number may be left out. */
-function missingNumbers(numbers: readonly number[], manifest: Manifest | undefined): number[] {
+export function missingNumbers(
+  numbers: readonly number[],
+  manifest: Manifest | undefined,
+): number[] {
   const known = knownSegments(manifest).map(({ number }) => number);
   const missing = known.filter((number) => !numbers.includes(number));
   const from = known.at(-1) ?? numbers[0] ?? 0;

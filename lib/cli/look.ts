@@ -7,14 +7,14 @@ import { WalError, errnoOf } from '../errors.js';
 import type { WalChunk, WalEnd } from '../index.js';
 import { WalReader } from '../index.js';
 import { createThreadpoolDriver } from '../io/threadpool.js';
-import { readManifest } from '../manifest.js';
+import { knownSegments, readManifest } from '../manifest.js';
 import * as record from '../record.js';
 import type { Segment } from '../segments.js';
 import { listSegments, newSegment } from '../segments.js';
 import type { Judgement } from '../wal-judge.js';
 import { judge } from '../wal-judge.js';
 import type { Survey, SurveyedSegment } from '../wal-survey.js';
-import { knownSegments } from '../wal-survey.js';
+import { missingNumbers } from '../wal-survey.js';
 import type { LockState } from './lock-state.js';
 import { readLockState } from './lock-state.js';
 import { stat } from 'node:fs/promises';
@@ -76,7 +76,7 @@ async function lookOnce(directory: string, lock: LockState, onBytes: OnBytes): P
   }
   const survey: Survey = {
     segments,
-    missing: missingNumbers(numbers, known),
+    missing: missingNumbers(numbers, manifest),
     leftovers: listing.numbers.filter((number) => number < firstNumber),
     manifest,
     isManifestBad: reading.kind === 'bad',
@@ -84,17 +84,6 @@ async function lookOnce(directory: string, lock: LockState, onBytes: OnBytes): P
     bytesRead: segments.reduce((sum, { segment }) => sum + segment.bytes, 0),
   };
   return { directory, segments, survey, judgement: judge(survey, directory), lock };
-}
-
-/** What the manifest knows must be there, and behind that no number may be left out. */
-function missingNumbers(numbers: readonly number[], known: readonly Segment[]): number[] {
-  const missing = known.map(({ number }) => number).filter((number) => !numbers.includes(number));
-  const from = known.at(-1)?.number ?? numbers[0] ?? 0;
-  const there = new Set(numbers);
-  for (let number = from + 1; number < (numbers.at(-1) ?? 0); number++) {
-    if (!there.has(number)) missing.push(number);
-  }
-  return missing;
 }
 
 function contradictionOf(

@@ -1,6 +1,6 @@
 // Expectations of logs that were damaged on purpose.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 
 import { expect } from 'vitest';
@@ -95,5 +95,12 @@ export async function expectCorrupt(
 export function flipBit(bytes: Buffer, bit: number): Buffer {
   const flipped = Buffer.from(bytes);
   flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+  return flipped;
+}
+
+/** The same in a file; returns what it holds now. */
+export function flipBitIn(path: string, bit: number): Buffer {
+  const flipped = flipBit(readFileSync(path), bit);
+  writeFileSync(path, flipped);
   return flipped;
 }

@@ -51,7 +51,7 @@ export const WAL_BUGS: readonly Mutation[] = [
   }),
   wal('gap-between-segments-accepted', 'records may be missing between two segments', {
     file: 'lib/wal-judge.ts',
-    find: '    if (hasTold || this.#isKnownGap(before.last, surveyed)) return;',
+    find: '    if (hasTold || isKnownGap(this.#survey.manifest, before.last, first)) return;',
     replace: '    if (first > before.last) return;',
   }),
   {
@@ -67,7 +67,7 @@ export const WAL_BUGS: readonly Mutation[] = [
       },
       {
         file: 'lib/wal-judge.ts',
-        find: '    if (hasTold || this.#isKnownGap(before.last, surveyed)) return;',
+        find: '    if (hasTold || isKnownGap(this.#survey.manifest, before.last, first)) return;',
         replace: '    if (surveyed.end !== undefined) return;',
       },
       {
