@@ -28,6 +28,7 @@ export const LAYERS = [
         'batch',
         'batch-memory',
         'batch-value',
+        'direct-io',
         'failure',
         'waiters',
         'write-fully',

@@ -148,7 +148,7 @@ export class CommitPipeline {
       resolve();
       return;
     }
-    this.#settlement.push({ sequence: 0n, offset: end, length: 0 }, true, resolve, reject);
+    this.#settlement.pushFlush(end, resolve, reject);
     this.#eventSoon();
   }
 

@@ -15,12 +15,17 @@ import type { IoDriver, IoFile } from './io/driver.js';
 import type { ManifestChange } from './manifest-text.js';
 import { changeText, manifestText, parseManifest } from './manifest-text.js';
 import type { Gap, Segment } from './segments.js';
-import { certainPart, gapsIn } from './segments.js';
+import { certainPart, gapsIn, isSegmentName } from './segments.js';
 import { writeFully, writeJob } from './write-fully.js';
 
 export const MANIFEST_NAME = 'wal_manifest';
 /** A larger file is none of ours, in bytes. */
 const MANIFEST_BYTES_MAX = 256 * 1024 * 1024;
+
+/** A file of this name is part of a log: a segment, or the manifest. */
+export function isLogName(name: string): boolean {
+  return name === MANIFEST_NAME || isSegmentName(name);
+}
 
 /** The certain part of a log. */
 export interface Manifest {

@@ -3,6 +3,7 @@
 
 import { dirname, resolve as resolvePath } from 'node:path';
 import { events, publishOpened } from './diagnostics.js';
+import { isDirect } from './direct-io.js';
 import { WalError, errnoOf } from './errors.js';
 import { readCarry } from './failure.js';
 import type { IoDriver, IoFile, IoLock } from './io/driver.js';
@@ -81,10 +82,6 @@ function tell({ driver, file, recovery }: OpenLog): void {
     reason: end.kind === 'clean' ? undefined : end.reason,
     quarantined: quarantine === undefined ? [] : [quarantine],
   }));
-}
-
-function isDirect(file: IoFile): boolean {
-  return file.direct !== undefined && 'blockBytes' in file.direct;
 }
 
 function openFailed(path: string, cause: unknown): unknown {

@@ -36,9 +36,9 @@ export function segmentName(number: number): string {
   return `wal_${String(number).padStart(NUMBER_DIGITS_MIN, '0')}.log`;
 }
 
-/** A file of this name is part of a log: a segment, or the manifest. */
-export function isLogName(name: string): boolean {
-  return NAME.test(name) || name === 'wal_manifest';
+/** A file of this name is a segment. */
+export function isSegmentName(name: string): boolean {
+  return NAME.test(name);
 }
 
 /** What is certain of a segment when only its first `bytes` bytes are, up to sequence `last`. */

@@ -53,6 +53,14 @@ export class Settlement {
     (sync ? this.#durable : this.#written).push(position, resolve, reject);
   }
 
+  /** A flush waits at `end` until all before it is durable: a record of no length. */
+  pushFlush(end: number, resolve: () => void, reject: (error: Error) => void): void {
+    const done = (): void => {
+      resolve();
+    };
+    this.#durable.push({ sequence: 0n, offset: end, length: 0 }, done, reject);
+  }
+
   /** Resolves what the watermarks have passed; false when that was nothing. */
   settle(writtenEnd: number, durableEnd: number): boolean {
     if (this.#written.headEnd > writtenEnd && this.#durable.headEnd > durableEnd) return false;

@@ -43,7 +43,8 @@ export async function findCut(
     const file = await driver.open(segment.path, options);
     try {
       const { offset, before } = await findIn(driver, file, files, segment, next);
-      const last = before ?? segments.slice(0, place).findLast((each) => each.last)?.last;
+      const last =
+        before ?? segments.slice(0, place).findLast((each) => each.last !== undefined)?.last;
       if (last !== undefined && last !== sequence) {
         throw new RangeError(
           `sequence ${String(sequence)} was lost: the last one before it is ${String(last)}`,

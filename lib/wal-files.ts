@@ -3,6 +3,7 @@
 
 import type { CommitStart } from './commit-types.js';
 import { CommitPipeline } from './commit.js';
+import { isDirect } from './direct-io.js';
 import { WalError, errnoOf } from './errors.js';
 import { readCarry, syncFailed, writeFailed } from './failure.js';
 import type { IoDriver, IoFile } from './io/driver.js';
@@ -93,8 +94,9 @@ export class WalFiles {
   async startPipeline(): Promise<CommitPipeline> {
     this.#checkBroken();
     const { segment, file } = this.#active;
-    const isDirect = file.direct !== undefined && 'blockBytes' in file.direct;
-    const carry = isDirect ? await readCarry(this.#driver, file, segment.bytes) : new Uint8Array(0);
+    const carry = isDirect(file)
+      ? await readCarry(this.#driver, file, segment.bytes)
+      : new Uint8Array(0);
     this.#pipeline = this.#newPipeline(this.#active, carry);
     return this.#pipeline;
   }

@@ -4,11 +4,12 @@
 import { dirname, join, resolve as resolvePath } from 'node:path';
 import type { CommitPipeline } from './commit.js';
 import { events, publishOpened } from './diagnostics.js';
+import { isDirect } from './direct-io.js';
 import { WalError, errnoOf } from './errors.js';
 import type { IoDriver, IoLock } from './io/driver.js';
 import { IoError } from './io/driver.js';
 import { selectDriver } from './io/select.js';
-import { isLogName } from './segments.js';
+import { isLogName } from './manifest.js';
 import { WalFiles } from './wal-files.js';
 import type { ResolvedWalOptions, WalOptions } from './wal-options.js';
 import { resolveWalOptions } from './wal-options.js';
@@ -65,7 +66,7 @@ export async function openWal(path: string, options: WalOptions): Promise<Opened
       writerDriver: {
         name: driver.name,
         fallbackReason: driver.fallbackReason,
-        directIo: direct !== undefined && 'blockBytes' in direct,
+        directIo: isDirect(file),
         directIoRefused: direct !== undefined && 'refused' in direct ? direct.refused : undefined,
       },
     };

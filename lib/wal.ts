@@ -294,8 +294,8 @@ export class Wal {
    * console.log(wal.durableSequence); // → 2n
    * await wal.close();
    */
-  async flush(): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
+  flush(): Promise<void> {
+    return new Promise((resolve, reject) => {
       this.#checkOpen();
       this.#appender.flush(resolve, reject);
     });

@@ -1,6 +1,7 @@
 // A window of a file in memory, moved forward by whoever scans it. It knows about alignment, short
 // reads and the end of the file, so that nobody else has to.
 
+import { directUnit } from './direct-io.js';
 import { WalError, errnoOf } from './errors.js';
 import type { IoDriver, IoFile, IoMemory } from './io/driver.js';
 
@@ -112,10 +113,6 @@ export class FileWindow {
   #roundUp(length: number): number {
     return Math.ceil(length / this.#unit) * this.#unit;
   }
-}
-
-function directUnit(file: IoFile): number {
-  return file.direct !== undefined && 'blockBytes' in file.direct ? file.direct.blockBytes : 1;
 }
 
 function readError(path: string, offset: number, cause: unknown): WalError {

@@ -1,6 +1,7 @@
 // Writes a range to its last byte: the rest of a short write is resubmitted, an interrupted write
 // is tried again, a bounded number of times. Everything else is the caller's to judge.
 
+import { directUnit, isDirect } from './direct-io.js';
 import { errnoOf } from './errors.js';
 import type { IoFile, IoMemory } from './io/driver.js';
 import { IoError } from './io/driver.js';
@@ -108,13 +109,4 @@ function sectorEnd(reached: number, position: number, length: number): number | 
 export function isInterruption(error: unknown): boolean {
   const errno = errnoOf(error);
   return errno === 'EINTR' || errno === 'EAGAIN';
-}
-
-/** Whether writes go past the page cache. */
-export function isDirect({ direct }: IoFile): boolean {
-  return direct !== undefined && 'blockBytes' in direct;
-}
-
-function directUnit({ direct }: IoFile): number {
-  return direct !== undefined && 'blockBytes' in direct ? direct.blockBytes : 1;
 }

@@ -4,6 +4,7 @@
 import type { Batch } from './batch.js';
 import { BLOCK_BYTES, BatchEncoder } from './batch.js';
 import { events } from './diagnostics.js';
+import { isDirect } from './direct-io.js';
 import type { IoDriver, IoFile } from './io/driver.js';
 import type { Latencies } from './latencies.js';
 import type { RecordFields } from './record.js';
@@ -69,10 +70,9 @@ export class WriteLane {
     this.#latencies = latencies;
     this.#file = file;
     this.#hooks = hooks;
-    this.isDirect = file.direct !== undefined && 'blockBytes' in file.direct;
+    this.isDirect = isDirect(file);
     this.#depth = this.isDirect ? DIRECT_DEPTH : 1;
-    const { isDirect } = this;
-    this.#encoder = new BatchEncoder(driver, { batchSize, isDirect, ...start });
+    this.#encoder = new BatchEncoder(driver, { batchSize, isDirect: this.isDirect, ...start });
     this.#submittedEnd = start.position;
     this.#writtenEnd = start.position;
     this.#fileEnd = start.position;

@@ -14,6 +14,7 @@ import { runAll, sealFile } from './close.js';
 import type { CommitCounters } from './commit-types.js';
 import { CommitPipeline } from './commit.js';
 import { WalEntry } from './entry.js';
+import { isDirect } from './direct-io.js';
 import { WalError } from './errors.js';
 import type { IoDriverName } from './io/driver.js';
 import type { LatencyStats } from './latencies.js';
@@ -121,7 +122,7 @@ export class UringWalWriter {
     this.driver = {
       name: log.driver.name,
       fallbackReason: log.driver.fallbackReason,
-      directIo: direct !== undefined && 'blockBytes' in direct,
+      directIo: isDirect(log.file),
       directIoRefused: direct !== undefined && 'refused' in direct ? direct.refused : undefined,
     };
     const pipeline = new CommitPipeline(log.driver, log.file, log.options, log.start);

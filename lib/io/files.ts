@@ -177,12 +177,21 @@ export function closeDescriptor(fd: number, path: string): Promise<void> {
   });
 }
 
-/** What is known of the file system of an open file. Never rejects. */
+/** What a writer wants to know of a file system. */
+interface FileSystemFacts {
+  readonly honoursDsync: boolean;
+  readonly isLocal: boolean;
+}
+
+const NOTHING_KNOWN: FileSystemFacts = { honoursDsync: false, isLocal: false };
+
+/** What is known of the file system of an open file; of one to read, nobody asks. Never rejects. */
 export async function fileSystemFacts(
   fd: number,
-): Promise<{ readonly honoursDsync: boolean; readonly isLocal: boolean }> {
-  const path = descriptorPath(fd);
-  if (path === undefined) return { honoursDsync: false, isLocal: false };
+  access: IoOpenOptions['access'],
+): Promise<FileSystemFacts> {
+  const path = access === 'write' ? descriptorPath(fd) : undefined;
+  if (path === undefined) return NOTHING_KNOWN;
   try {
     const { type } = await call<fs.StatsFs>('statfs', path, (done) => {
       fs.statfs(path, done);
@@ -194,7 +203,7 @@ export async function fileSystemFacts(
       isLocal: LOCAL_FILE_SYSTEMS.has(magic),
     };
   } catch {
-    return { honoursDsync: false, isLocal: false };
+    return NOTHING_KNOWN;
   }
 }
 

@@ -41,14 +41,14 @@ async function openFile(path: string, options: IoOpenOptions): Promise<IoFile> {
     // Also without `options.direct`: reads past the cache need it.
     const access = options.direct ? options.access : 'read';
     const past = await openDirect(fd, path, access);
-    const { honoursDsync } = await files.fileSystemFacts(fd);
+    const { honoursDsync } = await files.fileSystemFacts(fd, options.access);
     return new ThreadpoolFile({
       path,
       created,
       fd,
       past,
       direct: options.direct,
-      honoursDsync: options.access === 'write' && honoursDsync,
+      honoursDsync,
     });
   } catch (error) {
     await files.closeDescriptor(fd, path);

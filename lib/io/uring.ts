@@ -63,16 +63,8 @@ async function openFile(ring: SharedRing, path: string, options: IoOpenOptions):
     // Also without `options.direct`: reads past the cache need it.
     const access = options.direct ? options.access : 'read';
     const past = await openDirect(fd, path, access);
-    const { honoursDsync, isLocal } = await files.fileSystemFacts(fd);
-    return new UringFile(ring, {
-      path,
-      created,
-      fd,
-      past,
-      direct: options.direct,
-      honoursDsync: options.access === 'write' && honoursDsync,
-      isLocal,
-    });
+    const facts = await files.fileSystemFacts(fd, options.access);
+    return new UringFile(ring, { path, created, fd, past, direct: options.direct, ...facts });
   } catch (error) {
     await files.closeDescriptor(fd, path);
     throw error;

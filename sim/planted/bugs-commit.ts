@@ -235,7 +235,7 @@ export const COMMIT_BUGS: readonly Mutation[] = [
     'flush-resolves-early',
     'a flush resolves at once',
     COMMIT,
-    'this.#settlement.push({ sequence: 0n, offset: end, length: 0 }, true, resolve, reject);',
+    'this.#settlement.pushFlush(end, resolve, reject);',
     'resolve();',
   ),
   planted(
