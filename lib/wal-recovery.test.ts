@@ -18,6 +18,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 
 import { independentEncode } from './fixtures/independent.js';
 import { CrashDriver } from './test-tools/crash-driver.js';
+import { flipBitIn } from './test-tools/damage.js';
 import { openDescriptors } from './test-tools/descriptors.js';
 import { forEachDriver, newDriver } from './test-tools/drivers.js';
 import { FaultyDriver, fail } from './test-tools/faulty-driver.js';
@@ -44,12 +45,6 @@ const [COUNT, VALUE_BYTES] = [35, 500];
 
 function segmentPath(directory: string, number: number): string {
   return join(directory, `wal_${String(number).padStart(8, '0')}.log`);
-}
-
-function flip(path: string, offset: number): void {
-  const bytes = readFileSync(path);
-  bytes.writeUInt8(bytes.readUInt8(offset) ^ 0x10, offset);
-  writeFileSync(path, bytes);
 }
 
 function snapshot(directory: string): Record<string, string> {
@@ -138,7 +133,7 @@ forEachDriver((name) => {
       async (what) => {
         const directory = await filled();
         const path = join(directory, 'wal_manifest');
-        if (what === 'damaged') flip(path, 40);
+        if (what === 'damaged') flipBitIn(path, 40 * 8 + 4);
         else rmSync(path);
         if (what === 'empty') writeFileSync(path, '');
         if (what === 'of another version') writeFileSync(path, '00000000 {"version":2}\n');
@@ -401,7 +396,7 @@ forEachDriver((name) => {
     test('a flipped bit in a middle segment is found when it is read', async () => {
       const directory = await filled();
       const path = segmentPath(directory, 2);
-      flip(path, 2000);
+      flipBitIn(path, 2000 * 8 + 4);
       const wal = await open(directory);
       expect(wal.recovery.bytesRead).toBe(0);
       const error = await expectRejection(readLines(wal), 'ERR_WAL_CORRUPT');
@@ -426,7 +421,7 @@ forEachDriver((name) => {
     test('a flipped bit in the last segment, with whole records behind it', async () => {
       const directory = await filled();
       rmSync(join(directory, 'wal_manifest'));
-      flip(segmentPath(directory, 5), 2000);
+      flipBitIn(segmentPath(directory, 5), 2000 * 8 + 4);
       await expectRefused(directory, 5, 1605);
       const wal = await open(directory, { recovery: 'trim' });
       expect(await readLines(wal)).toEqual(putLines(31, 1, VALUE_BYTES));

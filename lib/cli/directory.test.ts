@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 import type { Finished } from '../fixtures/command.js';
 import { finished, inFolder, linesOf, runCommand, start } from '../fixtures/command.js';
 import { Wal } from '../index.js';
+import { flipBitIn } from '../test-tools/damage.js';
 import { projectFolder } from '../fixtures/golden.js';
 
 const WRITER = join(projectFolder(), 'dist', 'lib', 'test-tools', 'directory-writer-child.js');
@@ -25,12 +26,6 @@ const SEGMENTS = 4;
 
 function segment(directory: string, number: number): string {
   return join(directory, `wal_0000000${String(number)}.log`);
-}
-
-function flip(path: string, at: number): void {
-  const bytes = readFileSync(path);
-  bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
-  writeFileSync(path, bytes);
 }
 
 /** Names, bytes and times of everything in a directory. */
@@ -67,7 +62,7 @@ const DAMAGES: readonly (readonly [string, (directory: string) => void, number, 
   [
     'a flipped bit in the middle',
     (directory) => {
-      flip(segment(directory, 2), 100);
+      flipBitIn(segment(directory, 2), 100 * 8);
     },
     2,
     /wal_00000002\.log at offset/,
@@ -184,7 +179,7 @@ describe('a directory', () => {
   it('dump tells of damage and goes on behind it', async () => {
     await inFolder(async (folder) => {
       await makeLog(folder);
-      flip(segment(folder, 2), 100);
+      flipBitIn(segment(folder, 2), 100 * 8);
       const { stdout, stderr, code } = await runCommand(['dump', folder]);
       expect(code).toBe(2);
       expect(stderr).toMatch(/wal_00000002\.log': corrupt at offset .* segments follow/);
@@ -210,7 +205,7 @@ describe('repair', () => {
   ])('%j cuts, keeps copies, and leaves a log that opens', async (options, atLeast) => {
     await inFolder(async (folder) => {
       await makeLog(folder);
-      flip(segment(folder, 2), 100);
+      flipBitIn(segment(folder, 2), 100 * 8);
       const damaged = readFileSync(segment(folder, 2));
       const plan = json(await runCommand(['repair', folder, ...options, '--dry-run', '--json']));
       const steps = plan['steps'] as { action: string; file: string; kept: string }[];
@@ -233,7 +228,7 @@ describe('repair', () => {
       const log = join(folder, 'log');
       const lines = Array.from({ length: 9 }, () => '{"key":"k","value":"v"}').join('\n');
       await runCommand(['append', log], lines);
-      flip(log, 70);
+      flipBitIn(log, 70 * 8);
       const damaged = readFileSync(log);
       const dryRun = await runCommand(['repair', log, '--dry-run']);
       expect(dryRun).toMatchObject({ code: 2 });

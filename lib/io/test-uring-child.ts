@@ -2,15 +2,14 @@
 // scenario says. A read from an empty pipe is an operation that stays in flight for as long as the
 // test wants. Lines of JSON on standard output tell what happened.
 
-import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 
-import type { IoDriver, IoFile, IoMemory } from './driver.js';
+import type { IoDriver, IoMemory } from './driver.js';
+import { openPipe } from './test-pipe.js';
 import { ringDescriptors } from './test-uring.js';
 import { createUringDriver } from './uring.js';
-import { UringFile } from './uring-file.js';
 import { SharedRing } from './uring-ring.js';
 
 const LARGE_BYTES = 64 * 1024 * 1024;
@@ -25,11 +24,6 @@ interface World {
   readonly ring: SharedRing;
 }
 
-interface Pipe {
-  readonly file: IoFile;
-  readonly path: string;
-}
-
 const ringsAtStart = ringDescriptors();
 
 function tell(what: unknown): void {
@@ -40,27 +34,9 @@ function startWorld(directory: string, ringSize: number): World {
   return { directory, driver: createUringDriver({ ringSize }), ring: SharedRing.take(ringSize) };
 }
 
-/** Both ends open, so that a read of it waits. */
-function openPipe({ directory, ring }: World): Pipe {
-  const path = `${directory}/pipe`;
-  if (!fs.existsSync(path)) execFileSync('mkfifo', [path]);
-  const fd = fs.openSync(path, fs.constants.O_RDWR);
-  const past = { refused: 'a pipe' };
-  const parts = {
-    path,
-    created: false,
-    fd,
-    past,
-    direct: false,
-    honoursDsync: false,
-    isLocal: true,
-  };
-  return { file: new UringFile(ring, parts), path };
-}
-
 /** Reads that never end, writes and syncs that are on their way. */
 async function keepBusy(world: World, reads: number): Promise<void> {
-  const pipe = openPipe(world);
+  const pipe = openPipe(world.ring, world.directory);
   const log = await world.driver.open(`${world.directory}/log-${process.hrtime.bigint()}`, {
     access: 'write',
     create: 'if-missing',
@@ -110,7 +86,7 @@ async function shrunk(fromBytes: number, byBytes: number): Promise<boolean> {
 
 /** Starts a read into large memory and gives the memory up by `giveUp`, while it is in flight. */
 async function memoryGoes(world: World, giveUp: (memory: IoMemory) => void): Promise<void> {
-  const pipe = openPipe(world);
+  const pipe = openPipe(world.ring, world.directory);
   const start = (): { read: Promise<number>; gone: WeakRef<object> } => {
     const memory = world.driver.memory(LARGE_BYTES);
     memory.bytes.fill(1);
@@ -177,7 +153,7 @@ const scenarios: Record<string, (world: World) => Promise<void> | void> = {
     process.kill(process.pid, 'SIGTERM');
   },
   'a throwing reaction': async (world) => {
-    const pipe = openPipe(world);
+    const pipe = openPipe(world.ring, world.directory);
     const read = pipe.file.read(world.driver.memory(4096), 0, 5, 0);
     process.once('uncaughtException', (error) => {
       tell({ caught: error.message });
@@ -193,7 +169,7 @@ const scenarios: Record<string, (world: World) => Promise<void> | void> = {
     tell({ read: await again });
   },
   'alive while pending': async (world) => {
-    const pipe = openPipe(world);
+    const pipe = openPipe(world.ring, world.directory);
     process.on('beforeExit', () => tell('idle'));
     const read = pipe.file.read(world.driver.memory(4096), 0, 5, 0);
     // The test writes into the pipe once it has seen this.

@@ -1,15 +1,14 @@
 // The ring that all drivers of a thread share, its memory, and what is told of them.
 
-import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { IoError, type IoFile, MEMORY_ALIGNMENT } from './driver.js';
+import { openPipe } from './test-pipe.js';
 import { removeDirectory, temporaryDirectory } from './test-world.js';
 import { requireUring, ringDescriptors } from './test-uring.js';
 import { createUringDriver, type UringDriver } from './uring.js';
-import { UringFile } from './uring-file.js';
 import { SharedRing } from './uring-ring.js';
 
 const OPTIONS = { access: 'write', create: 'if-missing', direct: false, mode: 0o600 } as const;
@@ -87,20 +86,8 @@ describe('more operations than the ring holds', () => {
 
   test('beyond 65536 pending ones, an operation is EAGAIN and the others go on', async () => {
     // Reads of an empty pipe stay pending until it is written to; it holds 65536 bytes.
-    execFileSync('mkfifo', [`${directory}/pipe`]);
-    const fd = fs.openSync(`${directory}/pipe`, fs.constants.O_RDWR);
     const ring = SharedRing.take(1);
-    const past = { refused: 'a pipe' };
-    const parts = {
-      path: 'pipe',
-      created: false,
-      fd,
-      past,
-      direct: false,
-      honoursDsync: false,
-      isLocal: true,
-    };
-    const file = new UringFile(ring, parts);
+    const { file, fd } = openPipe(ring, directory);
     const memory = ring.memory(1);
     const reads = Array.from({ length: 65_536 }, () => file.read(memory, 0, 1, 0));
     await expect(file.read(memory, 0, 1, 0)).rejects.toMatchObject({ code: 'EAGAIN' });
