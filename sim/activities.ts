@@ -41,4 +41,11 @@ export const WAL_ACTIVITIES = {
 
 export type WalActivity = keyof typeof WAL_ACTIVITIES;
 
+/** What can be under way when a crash strikes. */
+export type Doing = WalActivity extends infer Name
+  ? Name extends `crash-in-${infer Work}`
+    ? Work
+    : never
+  : never;
+
 export const WAL_ACTIVITY_NAMES = Object.keys(WAL_ACTIVITIES) as WalActivity[];

@@ -65,20 +65,22 @@ export class SimDisk {
     return true;
   }
 
-  /** Memory runs short: clean pages go, and cached reads see the device again. */
-  dropCleanPages(directory = this.root): void {
+  /** Every file, with those in directories. */
+  *files(directory = this.root): Generator<SimInode> {
     for (const entry of directory.entries.values()) {
-      if (entry instanceof SimInode) entry.dropClean();
-      else this.dropCleanPages(entry);
+      if (entry instanceof SimInode) yield entry;
+      else yield* this.files(entry);
     }
   }
 
+  /** Memory runs short: clean pages go, and cached reads see the device again. */
+  dropCleanPages(): void {
+    for (const file of this.files()) file.dropClean();
+  }
+
   /** Writeback errors that nobody was told of yet are nobody's any more. */
-  forgetErrors(directory = this.root): void {
-    for (const entry of directory.entries.values()) {
-      if (entry instanceof SimInode) entry.errorsTold = entry.errors;
-      else this.forgetErrors(entry);
-    }
+  forgetErrors(): void {
+    for (const file of this.files()) file.errorsTold = file.errors;
   }
 
   powerCut(plan: SurvivalPlan): void {

@@ -5,7 +5,6 @@ import { LANE } from './choices.js';
 import { failBackground } from './driver-sync.js';
 import { SimDriver } from './driver.js';
 import type { SimEnvironment } from './environment.js';
-import { SimInode } from './disk-file.js';
 import type { Violation } from './invariants.js';
 
 export type CrashKind = 'power-cut' | 'kill';
@@ -281,11 +280,8 @@ export class Engine {
     return true;
   }
 
-  #background(directory = this.#environment.disk.root): void {
-    for (const entry of directory.entries.values()) {
-      if (entry instanceof SimInode) failBackground(this.#environment, entry);
-      else this.#background(entry);
-    }
+  #background(): void {
+    for (const file of this.#environment.disk.files()) failBackground(this.#environment, file);
   }
 
   #end(): void {

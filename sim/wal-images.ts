@@ -74,7 +74,8 @@ function recordsOf(bytes: Buffer): ImageRecord[] {
   return records;
 }
 
-function recordAt(bytes: Buffer, offset: number): ImageRecord | undefined {
+/** The whole record at an offset, if one stands there. */
+export function recordAt(bytes: Buffer, offset: number): ImageRecord | undefined {
   const length = recordLengthAt(bytes, offset, bytes.length);
   if (length === 0) return undefined;
   const crc = bytes.readUInt32LE(offset + length - 4);

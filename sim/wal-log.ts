@@ -3,7 +3,7 @@
 import { Wal, WalError, type WalOptions } from '../lib/index.js';
 import { checkError, checkMemory, checkNothingLeft } from './scenario-checks.js';
 import type { WatchedProcess } from './user-scenario.js';
-import type { WalActivity } from './activities.js';
+import type { Doing, WalActivity } from './activities.js';
 import {
   DIRECTORY,
   type ReadEntry,
@@ -67,13 +67,14 @@ export class WalLog {
     this.#process.be('opening');
     this.#isClosing = false;
     try {
-      this.#wal = await this.during('mending-open', loss !== undefined, () =>
-        Wal.open(DIRECTORY, {
-          ...this.options,
-          ...(loss && { recovery: loss.mode }),
-          ...forced(loss),
-        }),
-      );
+      this.#wal =
+        loss === undefined
+          ? await Wal.open(DIRECTORY, this.options)
+          : await this.during('mending-open', () => {
+              // Damage in a sealed segment is only looked for when all of it is read.
+              const mending = { recovery: loss.mode, verifyAll: true };
+              return Wal.open(DIRECTORY, { ...this.options, ...mending });
+            });
     } catch (error) {
       checkOpenError(environment, error);
       checkNothingLeft(environment, this.#process.driver, 'a failed open', 0);
@@ -141,13 +142,13 @@ export class WalLog {
     checkMemory(environment, { options, stats: () => wal.stats() }, this.largestRecord, this.open);
     const limit = (options.maxWalFilesHard ?? Infinity) + 1;
     const { segments } = wal.stats();
-    environment.checks.that(segments <= Math.max(limit, this.filesAtStart), 'files-bounded', () => {
-      return `there are ${String(segments)} files, and ${String(limit)} are allowed`;
-    });
-  }
-
-  get filesAtStart(): number {
-    return this.wal.recovery.segments;
+    environment.checks.that(
+      segments <= Math.max(limit, wal.recovery.segments),
+      'files-bounded',
+      () => {
+        return `there are ${String(segments)} files, and ${String(limit)} are allowed`;
+      },
+    );
   }
 
   /** Gives back what an earlier process took away; counts what it was about when it ended. */
@@ -165,9 +166,8 @@ export class WalLog {
   }
 
   /** While the work runs, a crash is one inside `name`. */
-  async during<T>(name: DoingName, isCounted: boolean, work: () => Promise<T>): Promise<T> {
+  async during<T>(name: Doing, work: () => Promise<T>): Promise<T> {
     const { doing } = this.#model;
-    if (!isCounted) return work();
     doing.set(name, (doing.get(name) ?? 0) + 1);
     try {
       return await work();
@@ -185,7 +185,7 @@ export class WalLog {
     return error.code === 'ERR_WAL_WRITE' || error.code === 'ERR_WAL_FULL';
   }
 
-  reached(what: string): void {
+  reached(what: WalActivity): void {
     this.#process.environment.reach(what);
   }
 
@@ -200,15 +200,4 @@ export class WalLog {
       this.#process.driver.delay(ms, resolve);
     });
   }
-}
-
-type DoingName = WalActivity extends infer Name
-  ? Name extends `crash-in-${infer Rest}`
-    ? Rest
-    : never
-  : never;
-
-/** Damage in a sealed segment is only looked for when all of it is read. */
-function forced(loss: WalModel['loss']): WalOptions {
-  return loss === undefined ? {} : { verifyAll: true };
 }

@@ -1,6 +1,7 @@
 // What the outside knows of a segmented log: every entry that was ever submitted, by a number of its
 // own that is its key, and what its caller was told. Shares no code with lib/.
 
+import type { Doing } from './activities.js';
 import type { Checks, InvariantName } from './invariants.js';
 import type { PlainEntry } from './oracle-codec.js';
 import type { Spoilt } from './wal-damage.js';
@@ -59,7 +60,7 @@ export class WalModel {
   spoilt: Spoilt | undefined;
   loss: AgreedLoss | undefined;
   /** What is under way, by name; a crash leaves it standing. */
-  readonly doing = new Map<string, number>();
+  readonly doing = new Map<Doing, number>();
   /** The page cache has lived through everything since the log was last opened. */
   cacheLived = true;
   /** Writeback failures there had been when the log was last opened. */

@@ -12,7 +12,7 @@ import type { WatchedProcess, WatchedWorkload } from './user-scenario.js';
 import type { WalActivity } from './activities.js';
 import { DIRECTORY, type Told, checkPlace, plain } from './wal-checks.js';
 import { drawDamage, lossOf, mend, spoil } from './wal-damage.js';
-import { filesIn, recordIn, segmentImages } from './wal-images.js';
+import { filesIn, recordAt, segmentImages } from './wal-images.js';
 import { WalLog } from './wal-log.js';
 import { type WalEntryModel, WalModel } from './wal-model.js';
 
@@ -174,7 +174,7 @@ class Session {
     const entries = Array.from({ length: 1 + this.#pick(3) }, () => this.#submit(3));
     this.#model.bind(entries);
     this.#note(`put entries ${idsOf(entries)} as one batch`);
-    const told = await this.#log.during('batch', true, () =>
+    const told = await this.#log.during('batch', () =>
       this.#outcome(entries, true, () =>
         this.#wal.appendBatch(entries.map(plainOf), { sync: true }),
       ),
@@ -275,7 +275,7 @@ class Session {
     this.#note('rotate');
     this.#isRotating = true;
     await this.#tolerant(() =>
-      this.#log.during('rotate', true, async () => {
+      this.#log.during('rotate', async () => {
         await this.#wal.rotate();
         this.#reached('rotate');
       }),
@@ -291,7 +291,7 @@ class Session {
     this.#note(`truncate before ${String(sequence)}`);
     this.#model.removingBelow(sequence);
     await this.#tolerant(() =>
-      this.#log.during('truncate-before', true, async () => {
+      this.#log.during('truncate-before', async () => {
         const { removed } = await this.#wal.truncateBefore(sequence);
         this.#reached('truncate-before');
         if (removed.length > 0) this.#reached('segments-removed');
@@ -328,7 +328,7 @@ class Session {
     this.#note(`truncate after ${String(sequence)}`);
     this.#model.cutting(sequence);
     try {
-      await this.#log.during('truncate-after', true, () => this.#wal.truncateAfter(sequence));
+      await this.#log.during('truncate-after', () => this.#wal.truncateAfter(sequence));
       this.#model.hasCut(sequence);
       this.#reached('truncate-after');
       this.#segment = 0;
@@ -377,10 +377,8 @@ class Session {
     if (sequence > (this.#wal.durableSequence ?? 0n)) return false;
     if (this.#model.mayMiss(sequence)) return true;
     const { disk } = this.#process.environment;
-    return filesIn(disk, DIRECTORY, 'medium').some(({ name }) => {
-      const record = name.endsWith('.log')
-        ? recordIn(disk, `${DIRECTORY}/${name}`, 'medium', offset)
-        : undefined;
+    return filesIn(disk, DIRECTORY, 'medium').some(({ bytes }) => {
+      const record = recordAt(bytes, offset);
       return record?.entries.some((entry) => entry.sequence === sequence) === true;
     });
   }
