@@ -84,9 +84,9 @@ export const CANARIES: readonly Canary[] = [
     mutation: planted(
       'sim-never-reorders',
       'operations complete in the order of their issue',
-      'sim/engine.ts',
-      'if (index < ready) return operations.advance(index)',
-      'if (index < ready) return operations.advance(0)',
+      'sim/driver-operation.ts',
+      '    let rest = index;',
+      '    // Not even a slow one is overtaken.\n    let rest = index;\n    if (rest >= 0) return this.list[0];',
     ),
     bug: 'sync-counts-what-came-later',
   },
