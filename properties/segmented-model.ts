@@ -74,10 +74,9 @@ export class SegmentedModel {
     for (const entry of this.entries) if (isAbove(entry, bound)) entry.state = 'loose';
   }
 
+  /** What was appended since the cut was asked for stands behind it, acknowledged or not. */
   cutDone(bound: bigint): void {
-    for (const entry of this.entries) {
-      if (entry.state === 'loose' || isAbove(entry, bound)) entry.state = 'gone';
-    }
+    for (const entry of this.entries) if (entry.state === 'loose') entry.state = 'gone';
     this.#reassignedFrom(bound + 1n);
   }
 
