@@ -34,12 +34,6 @@ describe('how a check ended', () => {
   ])('%s', (_, status, output, kind, words) => {
     expect(verdictOf({ status, output })).toEqual({ kind, words });
   });
-
-  it('an audit that cannot be reached is skipped, one that finds something fails', () => {
-    const unreachable = /ENOTFOUND/;
-    expect(verdictOf({ status: 1, output: 'ENOTFOUND', unreachable }).kind).toBe('skipped');
-    expect(verdictOf({ status: 1, output: '1 high', unreachable }).kind).toBe('failed');
-  });
 });
 
 describe('the closing lines', () => {
