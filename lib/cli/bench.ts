@@ -1,16 +1,17 @@
 // `uring-wal bench`: what a log does on the disk of a directory, with the records of an ordinary
 // application.
 
-import { mkdtemp, rm, statfs } from 'node:fs/promises';
+import { rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WalReader } from '../index.js';
 import type { ExitCode } from './exit-codes.js';
 import { measureAppends } from './measure.js';
+import { checkIsDirectory, makeOwnFolder } from './own-folder.js';
 import { SignalWatch } from './signals.js';
 import type { Streams } from './streams.js';
 import type { Alignment } from './text-table.js';
 import { countText, textTable } from './text-table.js';
-import { statPath } from './target.js';
+import { PathError } from './target.js';
 import type { Told } from './told.js';
 import { jsonLine, tell } from './told.js';
 import { EXIT } from './exit-codes.js';
@@ -22,6 +23,8 @@ const VALUE_BYTES = 100;
 /** No measurement writes more than this, nor more than its share of what is free; bytes. */
 const BYTES_MAX = 2 * 1024 * 1024 * 1024;
 const FREE_SHARE = 4;
+/** With less, there is nothing to measure; bytes. */
+const BYTES_MIN = 1024 * 1024;
 
 const WORKLOADS = [
   { name: 'durable, 1 caller', callers: 1, sync: true },
@@ -57,10 +60,13 @@ async function bench(
   { directory, seconds, json }: BenchCommand,
   signal: AbortSignal,
 ): Promise<Told> {
-  await statPath(directory);
+  await checkIsDirectory(directory);
   const { bavail, bsize } = await statfs(directory);
   const bytesMax = Math.min(BYTES_MAX, Math.floor((bavail * bsize) / FREE_SHARE));
-  const own = await mkdtemp(join(directory, 'uring-wal-bench-'));
+  if (bytesMax < BYTES_MIN) {
+    throw new PathError(directory, 'ENOSPC', undefined, 'there is too little room to measure in');
+  }
+  const own = await makeOwnFolder(directory, 'bench');
   const rows: Row[] = [];
   try {
     let log = '';

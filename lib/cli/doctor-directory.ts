@@ -1,6 +1,6 @@
 // The doctor's look at a directory: its file system, its disk, and how long a durable append takes.
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf } from '../errors.js';
 import { selectDriver } from '../io/select.js';
@@ -8,8 +8,8 @@ import type { Finding } from './doctor.js';
 import type { FileSystem } from './file-system.js';
 import { lookUpFileSystem, lookUpWriteCache } from './file-system.js';
 import { measureAppends } from './measure.js';
+import { checkIsDirectory, makeOwnFolder } from './own-folder.js';
 import { describeError } from './report.js';
-import { statPath } from './target.js';
 
 /** So many durable appends are measured for each driver, and for no longer than this. */
 const PROBE_RECORDS = 50;
@@ -23,16 +23,16 @@ const SYNC_MS_SUSPICIOUS = 0.015;
 /** Slower than this, few applications will want to wait for each append; milliseconds. */
 const SYNC_MS_SLOW = 20;
 
-/** All findings about a directory. What fails is a finding as well. */
-export async function checkDirectory(directory: string): Promise<Finding[]> {
+/** All findings about a directory. What fails is a finding as well; an abort leaves out the rest. */
+export async function checkDirectory(directory: string, signal: AbortSignal): Promise<Finding[]> {
   const findings: Finding[] = [];
   let own: string;
   try {
-    await statPath(directory);
+    await checkIsDirectory(directory);
     const { fileSystem, freeBytes } = await lookUpFileSystem(directory);
     findings.push(fileSystemFinding(fileSystem), spaceFinding(freeBytes));
     findings.push(writeCacheFinding(await lookUpWriteCache(directory)));
-    own = await mkdtemp(join(directory, 'uring-wal-doctor-'));
+    own = await makeOwnFolder(directory, 'doctor');
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
     const found = describeError(error);
@@ -42,7 +42,9 @@ export async function checkDirectory(directory: string): Promise<Finding[]> {
   try {
     findings.push(await directFinding(own));
     for (const driver of ['uring', 'threadpool'] as const) {
-      findings.push(await probe(own, driver));
+      const finding = await probe(own, driver, signal);
+      if (signal.aborted) break;
+      findings.push(finding);
     }
     return findings;
   } finally {
@@ -108,7 +110,11 @@ async function directFinding(own: string): Promise<Finding> {
   }
 }
 
-async function probe(own: string, driver: 'uring' | 'threadpool'): Promise<Finding> {
+async function probe(
+  own: string,
+  driver: 'uring' | 'threadpool',
+  signal: AbortSignal,
+): Promise<Finding> {
   const name = `sync, ${driver}`;
   try {
     const { latency } = await measureAppends(
@@ -122,7 +128,7 @@ async function probe(own: string, driver: 'uring' | 'threadpool'): Promise<Findi
         recordsMax: PROBE_RECORDS,
         bytesMax: PROBE_BYTES_MAX,
       },
-      new AbortController().signal,
+      signal,
     );
     return latencyFinding(name, latency.percentileMs(0.5), latency.percentileMs(0.99));
   } catch (error) {

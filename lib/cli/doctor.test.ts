@@ -178,13 +178,41 @@ describe('uring-wal doctor', () => {
     });
   });
 
+  it('so is a file, of which nothing else is told', async () => {
+    await inFolder(async (folder) => {
+      const file = join(folder, 'file');
+      writeFileSync(file, '');
+      const { code, stdout } = await runCommand(['doctor', file]);
+      expect(code).toBe(1);
+      expect(stdout).toMatch(/^problem {2}directory +it is a file; a directory is wanted: /m);
+      expect(stdout).not.toContain('free space');
+    });
+  });
+
+  it('Ctrl-C ends it with 130, and cleans up', async () => {
+    await inFolder(async (folder) => {
+      // It is quick: on some tries the signal comes too late.
+      let code: number | null = null;
+      for (let tries = 0; code !== 130 && tries < 50; tries++) {
+        const change = changeOf(folder);
+        const child = start(COMMAND_PATH, ['doctor', folder]);
+        const end = finished(child);
+        await change;
+        child.kill('SIGINT');
+        ({ code } = await end);
+        expect(readdirSync(folder)).toEqual([]);
+      }
+      expect(code).toBe(130);
+    });
+  });
+
   it('so is one that nobody may write in', async (context) => {
     if (process.getuid?.() !== 0) context.skip('only root can start a child as another user');
     await inFolder(async (folder) => {
       chmodSync(folder, 0o755);
       const { code, stdout } = await runCommand(['doctor', folder], '', { uid: 65534 });
       expect(code).toBe(1);
-      expect(stdout).toMatch(/^problem {2}directory +.*EACCES/m);
+      expect(stdout).toMatch(/^problem {2}directory +this user may not write there: .*EACCES/m);
     });
   });
 
@@ -275,5 +303,12 @@ describe('uring-wal bench', () => {
     const { code, stderr } = await runCommand(['bench', '/nonexistent']);
     expect(code).toBe(74);
     expect(stderr).toContain('ENOENT');
+  });
+
+  it('a disk that is nearly full: no figures, 74', async (context) => {
+    const directory = mountSmall(context, 'tmpfs', 2 * 1024 * 1024);
+    const { code, stdout, stderr } = await runCommand(['bench', directory, '--seconds', '0.05']);
+    expect({ code, stdout }).toEqual({ code: 74, stdout: '' });
+    expect(stderr).toMatch(/there is too little room to measure in: '.*' \(ENOSPC\)/);
   });
 });

@@ -4,7 +4,9 @@ import type { ExitCode } from './exit-codes.js';
 import { EXIT } from './exit-codes.js';
 import { checkDirectory } from './doctor-directory.js';
 import { checkMachine } from './doctor-machine.js';
+import { SignalWatch } from './signals.js';
 import type { Streams } from './streams.js';
+import type { Told } from './told.js';
 import { jsonLine, tell } from './told.js';
 import type { Command } from './usage.js';
 
@@ -20,15 +22,22 @@ export interface Finding {
 }
 
 /** Runs the command; resolves to its exit code. */
-export function runDoctor(command: DoctorCommand, streams: Streams): Promise<ExitCode> {
-  return tell('doctor', streams, async () => {
-    const { directory, json } = command;
-    const findings = [...checkMachine(), ...(await checkDirectory(directory))];
-    const isUsable = findings.every(({ verdict }) => verdict !== 'problem');
-    const code = isUsable ? EXIT.OK : EXIT.FAILED;
-    if (json) return { text: jsonLine({ directory, isUsable, findings }), code };
-    return { text: findings.map(describe).join(''), code };
-  });
+export async function runDoctor(command: DoctorCommand, streams: Streams): Promise<ExitCode> {
+  const watch = new SignalWatch();
+  try {
+    const code = await tell('doctor', streams, () => look(command, watch.signal));
+    return watch.exitCode ?? code;
+  } finally {
+    watch.release();
+  }
+}
+
+async function look({ directory, json }: DoctorCommand, signal: AbortSignal): Promise<Told> {
+  const findings = [...checkMachine(), ...(await checkDirectory(directory, signal))];
+  const isUsable = findings.every(({ verdict }) => verdict !== 'problem');
+  const code = isUsable ? EXIT.OK : EXIT.FAILED;
+  if (json) return { text: jsonLine({ directory, isUsable, findings }), code };
+  return { text: findings.map(describe).join(''), code };
 }
 
 const VERDICT_COLUMNS = 9;

@@ -61,7 +61,7 @@ Exit codes:
 
 export const DUMP_HELP = `uring-wal dump: print the records of a log, one JSON object a line
 
-Usage: uring-wal dump LOG [--from OFFSET | --from-sequence SEQ] [--limit N]
+Usage: uring-wal dump LOG|DIR [--from OFFSET | --from-sequence SEQ] [--limit N]
 
 Prints, with offset and length in bytes and crc as 8 hex digits:
   {"sequence":"1","type":"put","offset":0,"length":38,"crc":"…","keyHex":"…","valueHex":"…"}
@@ -86,7 +86,7 @@ Exit codes:
 
 export const VERIFY_HELP = `uring-wal verify: check a log from its first byte to its last
 
-Usage: uring-wal verify LOG [--json]
+Usage: uring-wal verify LOG|DIR [--json]
 
 Checks every length and checksum; prints counts, bytes, first and last sequence, and how the log
 ends. Of a directory it reads every segment, and checks that none is missing, that they follow each
@@ -108,7 +108,7 @@ Exit codes:
 
 export const TAIL_HELP = `uring-wal tail: print the last records of a log
 
-Usage: uring-wal tail LOG [-f] [-n N] [--json]
+Usage: uring-wal tail LOG|DIR [-f] [-n N] [--json]
 
 Prints only whole records, one a line: sequence, type, key, value; text in quotes, other bytes as
 hex, long ones cut short. With -f it goes on with new records of a log that another process writes,
@@ -159,7 +159,7 @@ Exit codes:
 
 export const REPAIR_HELP = `uring-wal repair: cut off what is damaged, and keep copies of it
 
-Usage: uring-wal repair LOG [--dry-run] [--salvage] [--json]
+Usage: uring-wal repair LOG|DIR [--dry-run] [--salvage] [--json]
 
 Ends a file at its first damage, and a directory likewise: segments behind the damage are set aside.
 With --salvage a directory keeps them. What is cut is copied to FILE.discarded-OFFSET before, what
@@ -217,6 +217,7 @@ Exit codes:
   1    something is a problem
   64   the command line is wrong
   74   the output could not be written
+  130  Ctrl-C: the temporary file is removed (SIGTERM: 143, SIGHUP: 129)
 `;
 
 export const BENCH_HELP = `uring-wal bench: measure a log on the disk of a directory

@@ -2,8 +2,13 @@
 
 /** How many edits away a word may be to be worth a guess. */
 const EDITS_MAX = 2;
+/** A word that was cut short must have as many characters. */
+const STEM_LENGTH_MIN = 3;
 
-/** ` (did you mean X?)` for the nearest of `known`, or nothing when none is near. */
+/**
+ * ` (did you mean X?)` for the nearest of `known`, or the one that begins so, or nothing when there
+ * is none.
+ */
 export function didYouMean(word: string, known: readonly string[]): string {
   let best: string | undefined;
   let bestEdits = EDITS_MAX + 1;
@@ -14,7 +19,13 @@ export function didYouMean(word: string, known: readonly string[]): string {
       bestEdits = edits;
     }
   }
+  best ??= word.length < STEM_LENGTH_MIN ? undefined : onlyOneThatBegins(word, known);
   return best === undefined ? '' : ` (did you mean ${best}?)`;
+}
+
+function onlyOneThatBegins(word: string, known: readonly string[]): string | undefined {
+  const [first, ...others] = known.filter((candidate) => candidate.startsWith(word.toLowerCase()));
+  return others.length === 0 ? first : undefined;
 }
 
 /** Insertions, removals, replacements and swaps of neighbours that turn `from` into `to`. */

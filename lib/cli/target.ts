@@ -20,8 +20,8 @@ export class NoLogError extends Error {}
 export class PathError extends Error {
   readonly code: string;
 
-  constructor(path: string, errno: string, cause: unknown) {
-    super(`${PATH_WORDS[errno] ?? 'it cannot be looked at'}: '${path}' (${errno})`, { cause });
+  constructor(path: string, errno: string, cause: unknown, words = PATH_WORDS[errno]) {
+    super(`${words ?? 'it cannot be looked at'}: '${path}' (${errno})`, { cause });
     this.code = errno;
   }
 }

@@ -122,6 +122,11 @@ describe('parseCommandLine refuses', () => {
       ['dump', 'log', '--from-sequence', '18446744073709551616'],
       "--from-sequence must be a sequence, 0 to 2^64 - 1, not '18446744073709551616'",
     ],
+    [
+      ['dump', 'log', '--from', '0', '--from-sequence', '0'],
+      'one of --from and --from-sequence is enough',
+    ],
+    [['dump'], 'LOG, a file or directory, is missing'],
     [['tail', 'log', '-n', 'x'], "-n must be a number of records, 0 or more, not 'x'"],
     [['tail', 'log', '-n', '1000001'], '-n must be at most 1000000: use dump'],
     [['tail', 'log', '-x'], "unknown option '-x'"],
@@ -149,7 +154,11 @@ describe('didYouMean', () => {
     ['dmup', ' (did you mean dump?)'],
     ['x', ''],
     ['somethingelse', ''],
+    ['app', ' (did you mean append?)'],
+    ['VERI', ' (did you mean verify?)'],
+    ['ap', ''],
+    ['re-', ''],
   ])('%s', (word, expected) => {
-    expect(didYouMean(word, ['append', 'dump', 'verify'])).toBe(expected);
+    expect(didYouMean(word, ['append', 'dump', 'verify', 're-read', 're-write'])).toBe(expected);
   });
 });

@@ -97,7 +97,7 @@ const COMMANDS: ReadonlyMap<string, CommandShape> = new Map<string, CommandShape
     'dump',
     {
       help: helps.DUMP_HELP,
-      operand: 'LOG, a file name,',
+      operand: 'LOG, a file or directory,',
       options: { from: VALUE, 'from-sequence': VALUE, limit: VALUE, json: FLAG },
       build: buildDump,
     },
@@ -106,7 +106,7 @@ const COMMANDS: ReadonlyMap<string, CommandShape> = new Map<string, CommandShape
     'verify',
     {
       help: helps.VERIFY_HELP,
-      operand: 'LOG, a file name,',
+      operand: 'LOG, a file or directory,',
       options: { json: FLAG },
       build: (log, values) => ({ kind: 'verify', log, json: values['json'] === true }),
     },
@@ -212,6 +212,9 @@ export function parseCommandLine(args: readonly string[]): Command {
 function buildDump(log: string, values: Values): Command {
   const from = toCount(values['from'], '--from', 'a byte offset', 'dump');
   const fromSequence = toSequence(values['from-sequence'], '--from-sequence', 'dump');
+  if (from !== undefined && fromSequence !== undefined) {
+    throw new UsageError('one of --from and --from-sequence is enough', 'dump');
+  }
   const limit = toCount(values['limit'], '--limit', 'a number of records', 'dump') ?? Infinity;
   return { kind: 'dump', log, from, fromSequence, limit };
 }

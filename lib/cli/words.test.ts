@@ -42,6 +42,7 @@ describe('what a command says', () => {
     ['repair nothing', 74, MISSING],
     ['truncate nothing --before 1', 74, MISSING],
     ['bench nothing', 74, MISSING],
+    ['bench good', 74, /it is a file; a directory is wanted: '.*good' \(ENOTDIR\)/],
     ['dump good/below', 74, /something on the way there is no directory: .*ENOTDIR/],
     ['append nothing/log', 74, /is there a directory '.*nothing'\?/],
     ['append empty', 74, /a log of this kind is one file: a directory is for Wal/],
