@@ -204,6 +204,15 @@ export function damageTests(project) {
       expectFallback(driverOf(project), /Cannot find a binary for linux-/);
       runExample(project, 0);
     }),
+    'the addon of another processor': () => {
+      const foreign = binaries.find((file) => !file.includes(`linux-${process.arch}-`));
+      if (foreign === undefined) throw new Skip('the package has no other');
+      const bytes = readFileSync(foreign);
+      withBinaries(
+        (file) => writeFileSync(file, bytes),
+        () => expectFallback(driverOf(project), /is for another processor than/),
+      )();
+    },
   };
   for (const [name, damage] of Object.entries(DAMAGES)) {
     const change = (file) => writeFileSync(file, damage(readFileSync(file)));

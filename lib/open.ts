@@ -93,8 +93,13 @@ function openFailed(path: string, cause: unknown): unknown {
   return new WalError('ERR_WAL_OPEN', message, { path, cause });
 }
 
+const FORBIDDEN: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS']);
+
 function hint(path: string, errno: string | undefined): string {
   if (errno === 'ENOENT') return `; is there a directory '${dirname(path)}'?`;
   if (errno === 'EISDIR') return '; a log of this kind is one file: a directory is for Wal';
+  if (errno !== undefined && FORBIDDEN.has(errno)) {
+    return `; a writer also writes in '${dirname(path)}', where it keeps its lock`;
+  }
   return errno === 'EINVAL' ? '; is it a regular file?' : '';
 }

@@ -119,6 +119,7 @@ forEachDriver((driver) => {
       if (!(error instanceof RemoteError)) return;
       expect(error.facts).toMatchObject({ code: 'ERR_WAL_OPEN', errno: 'EACCES', path });
       expect(error.message).toContain(path);
+      expect(error.message).toContain(`a writer also writes in '${dirname(path)}'`);
       expect(await remote.descriptors(dirname(path))).toEqual([]);
       expectNothingHeld(path, []);
       chmodSync(dirname(path), 0o755);

@@ -20,7 +20,6 @@ driverContract('simulated', {
     return {
       driver,
       directory: '/contract',
-      symlink: undefined,
       dispose: () => driver.close(),
     };
   },

@@ -15,6 +15,9 @@ const SECCOMP_ADVICE =
   'in a container, allow io_uring_setup, io_uring_enter and io_uring_register in the seccomp ' +
   'profile (docker run --security-opt seccomp=PROFILE.json)';
 
+const MEMLOCK_ADVICE =
+  'raise the limit of locked memory (ulimit -l, LimitMEMLOCK=, docker run --ulimit memlock=67108864)';
+
 /** All findings about the machine. */
 export function checkMachine(): Finding[] {
   const uring = uringProblem();
@@ -60,8 +63,11 @@ function addonAdvice(problem: string): string {
     return 'start node without --no-addons (look into NODE_OPTIONS, too), or do without io_uring';
   }
   if (problem.includes('is Linux only')) return 'none is needed: the thread pool does the work';
-  if (problem.includes('Cannot find a binary')) {
+  if (/Cannot find a binary .*-[a-z]+$/.test(problem)) {
     return 'the package brings none for this system: the thread pool does the work';
+  }
+  if (problem.includes('failed to map segment')) {
+    return 'keep node_modules on a file system that is not mounted noexec, or do without io_uring';
   }
   return 'install the package again, or run npm run build:native where it is built';
 }
@@ -79,7 +85,8 @@ function uringProblem(): string | undefined {
 /** Judges io_uring by what setting a ring up says, and by the sysctl. */
 export function checkUring(problem: string | undefined, disabled: string | undefined): Finding {
   const name = 'io_uring';
-  const setting = disabled === undefined ? '' : ` (kernel.io_uring_disabled = ${disabled.trim()})`;
+  const isTold = disabled === undefined || problem?.includes('io_uring_disabled =') === true;
+  const setting = isTold ? '' : ` (kernel.io_uring_disabled = ${disabled.trim()})`;
   if (problem === undefined) return { name, verdict: 'ok', found: `allowed${setting}` };
   // The finding on the addon has said why, and what to do.
   if (problem.includes('the native addon is not there')) {
@@ -95,6 +102,7 @@ function uringAdvice(problem: string): string {
     return `join kernel.io_uring_group, or sysctl kernel.io_uring_disabled=0; ${SECCOMP_ADVICE}`;
   }
   if (problem.includes('seccomp')) return SECCOMP_ADVICE;
+  if (problem.includes('RLIMIT_MEMLOCK')) return MEMLOCK_ADVICE;
   return 'the thread pool does the same work, a little slower';
 }
 
@@ -107,8 +115,8 @@ export function checkMemlock(limits: string | undefined, isRoot: boolean): Findi
   const isEnough = soft === 'unlimited' || Number(soft) >= MEMLOCK_BYTES_ENOUGH || isRoot;
   if (isEnough) return { name, verdict: 'ok', found };
   const advice =
-    'with little, write buffers are not registered, and each write pins its pages: raise it ' +
-    '(ulimit -l, LimitMEMLOCK=, docker run --ulimit memlock=-1)';
+    'with little, write buffers are not registered, and each write pins its pages: ' +
+    MEMLOCK_ADVICE;
   return { name, verdict: 'note', found, advice };
 }
 

@@ -46,18 +46,28 @@ function libcName(): 'glibc' | 'musl' {
 /** See elf(5). */
 const ELF_MAGIC = 0x7f454c46;
 const ELF64_HEADER_BYTES = 64;
+/** Processors that binaries are made for, as ELF numbers them. */
+const ELF_MACHINES: Readonly<Record<string, number>> = { x64: 62, arm64: 183 };
 
 /** Ends a shipped binary, behind what ELF needs; the crc of all before it follows. */
 const SEAL = Buffer.from('uring-wal sealed', 'latin1');
 const CRC_BYTES = 4;
 
 /**
- * Whether a binary was cut short or changed. Loading such a file could kill the process (SIGBUS) in
- * the dynamic linker. Throws when the file cannot be read.
+ * What is wrong with a binary, or undefined. Loading one that was cut short or changed could kill
+ * the process (SIGBUS) in the dynamic linker; of another processor's the linker says that it is
+ * not there. Throws when the file cannot be read.
  */
-export function isDamaged(path: string, sealed: boolean): boolean {
+export function faultOf(path: string, sealed: boolean): string | undefined {
   const bytes = readFileSync(path);
-  return sealed ? isUnsealed(bytes) : isCutShort(bytes);
+  if (sealed ? isUnsealed(bytes) : isCutShort(bytes)) return 'is not whole';
+  return isForeign(bytes) ? `is for another processor than ${process.arch}` : undefined;
+}
+
+function isForeign(bytes: Buffer): boolean {
+  const machine = ELF_MACHINES[process.arch];
+  const isElf = bytes.length >= ELF64_HEADER_BYTES && bytes.readUInt32BE(0) === ELF_MAGIC;
+  return isElf && machine !== undefined && bytes.readUInt16LE(0x12) !== machine;
 }
 
 function isUnsealed(bytes: Buffer): boolean {

@@ -4,7 +4,7 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-import { addonFiles, isDamaged, systemName } from './addon-file.js';
+import { addonFiles, faultOf, systemName } from './addon-file.js';
 
 /** What a negative number stands for where a call of the addon says so: a negated errno. */
 type NegatedErrno = number;
@@ -153,7 +153,8 @@ function load(): Outcome {
   for (const { path, sealed } of addonFiles()) {
     try {
       const file = fileURLToPath(new URL(path, import.meta.url));
-      if (isDamaged(require.resolve(path), sealed)) throw new Error(`'${file}' is not whole`);
+      const fault = faultOf(require.resolve(path), sealed);
+      if (fault !== undefined) throw new Error(`'${file}' ${fault}`);
       const addon = require(path) as Addon;
       if (addon.interfaceVersion === INTERFACE_VERSION) return { addon, problem: undefined };
       problems.push(`'${file}' was built for another version of this library`);
@@ -163,7 +164,11 @@ function load(): Outcome {
       if (!isMissing(error) && !problems.includes(problem)) problems.push(problem);
     }
   }
-  if (problems.length === 0) problems.push(`Cannot find a binary for ${systemName()}`);
+  if (problems.length === 0) {
+    const isShipped = addonFiles().some(({ sealed }) => sealed);
+    const though = isShipped ? ', though the package brings one' : '';
+    problems.push(`Cannot find a binary for ${systemName()}${though}`);
+  }
   return { addon: undefined, problem: `the native addon is not there: ${problems.join('; ')}` };
 }
 

@@ -2,15 +2,17 @@
 
 import { describe, expect, test } from 'vitest';
 
-import { type CurrentWorld, expectIoError, get, memoryOf, open, put } from './contract-world.js';
+import type { CurrentWorld, DriverHarness } from './contract-world.js';
+import { expectIoError, get, memoryOf, open, put } from './contract-world.js';
 import { MEMORY_ALIGNMENT } from './driver.js';
 
 /** More than any ring that a harness sets up. */
 const CONCURRENT = 600;
 
-export function fileContract(current: CurrentWorld): void {
+export function fileContract(current: CurrentWorld, { symlink }: DriverHarness): void {
   describe('opening', () => {
     openingTests(current);
+    if (symlink !== undefined) symlinkTests(current, symlink);
   });
   describe('writing and reading', () => {
     transferTests(current);
@@ -78,15 +80,6 @@ function openingTests(current: CurrentWorld): void {
     await expectIoError(open(world, 'file/log'), 'ENOTDIR');
   });
 
-  test('creating never follows a symlink', async (context) => {
-    const world = current();
-    if (world.symlink === undefined) context.skip('this driver has no symlinks');
-    await world.symlink?.(`${world.directory}/target`, `${world.directory}/link`);
-    await expectIoError(open(world, 'link', { create: 'exclusive' }), ['EEXIST', 'ELOOP']);
-    await expectIoError(open(world, 'link'), ['EEXIST', 'ELOOP']);
-    expect(await world.driver.list(world.directory)).toEqual(['link']);
-  });
-
   test('a file opened for reading refuses writes', async () => {
     const world = current();
     const { driver } = world;
@@ -98,6 +91,16 @@ function openingTests(current: CurrentWorld): void {
     expect(await get(driver, reader, 0, 4)).toBe('text');
     await reader.close();
     await writer.close();
+  });
+}
+
+function symlinkTests(current: CurrentWorld, symlink: NonNullable<DriverHarness['symlink']>): void {
+  test('creating never follows a symlink', async () => {
+    const world = current();
+    await symlink(`${world.directory}/target`, `${world.directory}/link`);
+    await expectIoError(open(world, 'link', { create: 'exclusive' }), ['EEXIST', 'ELOOP']);
+    await expectIoError(open(world, 'link'), ['EEXIST', 'ELOOP']);
+    expect(await world.driver.list(world.directory)).toEqual(['link']);
   });
 }
 

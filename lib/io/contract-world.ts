@@ -14,6 +14,8 @@ import {
 export interface DriverHarness {
   /** Called before each test. */
   start(): Promise<DriverWorld>;
+  /** Makes a symlink; not there where the driver's file system has none. */
+  readonly symlink?: (target: string, path: string) => Promise<void>;
 }
 
 /** A driver, and a place for its files. */
@@ -23,8 +25,6 @@ export interface DriverWorld {
   readonly directory: string;
   /** Closes the driver and removes the directory. Files may be open still: a test may have failed. */
   dispose(): Promise<void>;
-  /** Makes a symlink; undefined where the driver's file system has none. */
-  readonly symlink: ((target: string, path: string) => Promise<void>) | undefined;
 }
 
 export type CurrentWorld = () => DriverWorld;

@@ -27,7 +27,7 @@ export function driverContract(name: string, harness: DriverHarness): void {
       await world?.dispose();
       world = undefined;
     });
-    fileContract(current);
+    fileContract(current, harness);
     durabilityContract(current);
     directoryContract(current);
     lifeContract(current);

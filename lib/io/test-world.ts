@@ -34,13 +34,13 @@ export function realHarness(
   under?: string,
 ): DriverHarness {
   return {
+    symlink,
     start: async () => {
       const directory = await temporaryDirectory(under);
       const driver = await createDriver();
       return {
         driver,
         directory,
-        symlink: (target, path) => symlink(target, path),
         dispose: async () => {
           await driver.close();
           await removeDirectory(directory);
