@@ -1,6 +1,6 @@
 // How long writes and syncs take, one figure for each batch and each sync, never one for each
 // append: HDR histograms of node:perf_hooks. They cost memory and time to make, so the first
-// figures are only kept, and counted when there are many or somebody asks.
+// figures are only kept, and a histogram is made when there are many.
 
 import type { RecordableHistogram } from 'node:perf_hooks';
 import { createHistogram } from 'node:perf_hooks';
@@ -73,12 +73,11 @@ export class LatencyHistogram {
 
   /** All that was noted so far. */
   summary(): LatencySummary {
+    if (this.#histogram === undefined) return summaryOfFew(this.#kept);
     const histogram = this.#count();
-    const { count } = histogram;
-    if (count === 0) return { count, min: 0, mean: 0, p50: 0, p90: 0, p99: 0, p999: 0, max: 0 };
     const at = (part: number): number => histogram.percentile(part) / UNITS_PER_MICROSECOND;
     return {
-      count,
+      count: histogram.count,
       min: histogram.min / UNITS_PER_MICROSECOND,
       mean: histogram.mean / UNITS_PER_MICROSECOND,
       p50: at(50),
@@ -92,13 +91,34 @@ export class LatencyHistogram {
   #count(): RecordableHistogram {
     const highest = LONGEST_MS * UNITS_PER_MS;
     this.#histogram ??= createHistogram({ lowest: 1, highest, figures: FIGURES });
-    for (const durationMs of this.#kept) {
-      const units = Math.round(Math.min(durationMs, LONGEST_MS) * UNITS_PER_MS);
-      this.#histogram.record(Math.max(1, units));
-    }
+    for (const durationMs of this.#kept) this.#histogram.record(unitsOf(durationMs));
     this.#kept.length = 0;
     return this.#histogram;
   }
+}
+
+function unitsOf(durationMs: number): number {
+  return Math.max(1, Math.round(Math.min(durationMs, LONGEST_MS) * UNITS_PER_MS));
+}
+
+/** As the histogram would tell it, but exactly. */
+function summaryOfFew(durationsMs: readonly number[]): LatencySummary {
+  const count = durationsMs.length;
+  if (count === 0) return { count, min: 0, mean: 0, p50: 0, p90: 0, p99: 0, p999: 0, max: 0 };
+  const sorted = Float64Array.from(durationsMs, unitsOf).sort();
+  const at = (part: number): number =>
+    (sorted[Math.ceil((part / 100) * count) - 1] ?? 0) / UNITS_PER_MICROSECOND;
+  const sum = sorted.reduce((total, units) => total + units, 0);
+  return {
+    count,
+    min: at(0.001),
+    mean: sum / count / UNITS_PER_MICROSECOND,
+    p50: at(50),
+    p90: at(90),
+    p99: at(99),
+    p999: at(99.9),
+    max: at(100),
+  };
 }
 
 /** The histograms of one log, whatever files it goes through. */

@@ -1,3 +1,4 @@
+import { Arena } from './arena.js';
 import { expect, test } from 'vitest';
 import { SimInode } from './disk-file.js';
 import { NOTHING_SURVIVES } from './disk-survival.js';
@@ -7,7 +8,7 @@ const text = (from: Uint8Array, length: number): string =>
   Buffer.from(from.subarray(0, length)).toString('latin1');
 
 test('what was not synced is lost with the power, size and all', () => {
-  const inode = new SimInode(1);
+  const inode = new SimInode(1, new Arena());
   inode.write(bytes('kept'), 0, false);
   inode.sync();
   inode.write(bytes('lost'), 4, false);
@@ -17,7 +18,7 @@ test('what was not synced is lost with the power, size and all', () => {
 });
 
 test('a dsync write makes its own sectors durable, and nothing before them', () => {
-  const inode = new SimInode(1);
+  const inode = new SimInode(1, new Arena());
   inode.write(new Uint8Array(512).fill(1), 0, false);
   inode.write(new Uint8Array(512).fill(2), 512, false);
   inode.syncRange(512, 512);
@@ -28,7 +29,7 @@ test('a dsync write makes its own sectors durable, and nothing before them', () 
 });
 
 test('a failed page is clean, claims the new content, and is never written', () => {
-  const inode = new SimInode(1);
+  const inode = new SimInode(1, new Arena());
   inode.write(bytes('new'), 0, false);
   for (const sector of inode.dirtySectors()) inode.failSector(sector);
   inode.sync();
@@ -38,7 +39,7 @@ test('a failed page is clean, claims the new content, and is never written', () 
 });
 
 test('a truncation that was not synced brings the old bytes back', () => {
-  const inode = new SimInode(1);
+  const inode = new SimInode(1, new Arena());
   inode.write(bytes('old bytes'), 0, false);
   inode.sync();
   inode.truncate(3);
@@ -47,7 +48,7 @@ test('a truncation that was not synced brings the old bytes back', () => {
 });
 
 test('a plan of survival decides sector by sector, and on the size', () => {
-  const inode = new SimInode(1);
+  const inode = new SimInode(1, new Arena());
   inode.write(new Uint8Array(1024).fill(7), 0, false);
   inode.powerCut({
     changesKept: (count) => count,

@@ -8,6 +8,7 @@
 // can ever be seen is decided where it matters, when a sector is overwritten (did the older version
 // reach the medium?) and when the power goes (which sectors did?).
 
+import type { Arena } from './arena.js';
 import type { SizeChange, SurvivalPlan } from './disk-survival.js';
 import { BLOCK_BYTES, SECTOR_BYTES } from './profile.js';
 
@@ -33,8 +34,11 @@ export class SimInode {
   errors = 0;
   errorsTold = 0;
 
-  constructor(number: number) {
+  readonly #arena: Arena;
+
+  constructor(number: number, arena: Arena) {
     this.number = number;
+    this.#arena = arena;
   }
 
   /** Copies bytes in; `direct` goes past the page cache to the device. */
@@ -210,7 +214,7 @@ export class SimInode {
   }
 
   clone(): SimInode {
-    const copy = new SimInode(this.number);
+    const copy = new SimInode(this.number, this.#arena);
     copy.cache = this.cache.slice();
     copy.device = this.device.slice();
     copy.medium = this.medium.slice();
@@ -283,22 +287,22 @@ export class SimInode {
     if (end <= this.cache.length) return;
     let capacity = Math.max(this.cache.length, CAPACITY_BYTES_MIN);
     while (capacity < end) capacity *= 2;
-    this.cache = enlarged(this.cache, capacity);
-    this.device = enlarged(this.device, capacity);
-    this.medium = enlarged(this.medium, capacity);
-    this.#flags = enlarged(this.#flags, capacity / SECTOR_BYTES);
+    this.cache = this.#enlarged(this.cache, capacity);
+    this.device = this.#enlarged(this.device, capacity);
+    this.medium = this.#enlarged(this.medium, capacity);
+    this.#flags = this.#enlarged(this.#flags, capacity / SECTOR_BYTES);
+  }
+
+  #enlarged(bytes: Uint8Array, length: number): Uint8Array {
+    const larger = this.#arena.take(length);
+    larger.set(bytes);
+    return larger;
   }
 }
 
 function copySector(from: Uint8Array, to: Uint8Array, sector: number): void {
   const start = sector * SECTOR_BYTES;
   to.set(from.subarray(start, start + SECTOR_BYTES), start);
-}
-
-function enlarged(bytes: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
-  const larger = new Uint8Array(length);
-  larger.set(bytes);
-  return larger;
 }
 
 function blockEnd(position: number): number {

@@ -1,6 +1,7 @@
 // The simulated disk: a tree of directories and files that outlives the processes using it. It knows
 // what is durable; it decides nothing, every choice comes from outside.
 
+import { Arena } from './arena.js';
 import { SimDirectory, type SimEntry } from './disk-directory.js';
 import { SimInode } from './disk-file.js';
 import type { SurvivalPlan } from './disk-survival.js';
@@ -9,7 +10,11 @@ export class SimDisk {
   readonly root: SimDirectory;
   #inodes: number;
 
-  constructor(root = new SimDirectory(), inodes = 0) {
+  readonly #arena: Arena;
+
+  /** `arena` holds what the files hold. */
+  constructor(arena = new Arena(), root = new SimDirectory(), inodes = 0) {
+    this.#arena = arena;
     this.root = root;
     this.#inodes = inodes;
   }
@@ -49,7 +54,7 @@ export class SimDisk {
 
   createFile(directory: SimDirectory, name: string): SimInode {
     this.#inodes += 1;
-    const inode = new SimInode(this.#inodes);
+    const inode = new SimInode(this.#inodes, this.#arena);
     directory.link(name, inode);
     return inode;
   }
@@ -88,6 +93,6 @@ export class SimDisk {
   }
 
   clone(): SimDisk {
-    return new SimDisk(this.root.clone(), this.#inodes);
+    return new SimDisk(this.#arena, this.root.clone(), this.#inodes);
   }
 }

@@ -3,6 +3,7 @@
 
 import type { IoMemory } from '../lib/io/driver.js';
 import { MEMORY_ALIGNMENT } from '../lib/io/driver.js';
+import type { Arena } from './arena.js';
 
 const POISON = 0xdb;
 
@@ -12,9 +13,9 @@ export class SimMemory implements IoMemory {
   #users = 0;
   released = false;
 
-  constructor(bytes: number) {
+  constructor(bytes: number, arena: Arena) {
     const rounded = Math.ceil(Math.max(bytes, 1) / MEMORY_ALIGNMENT) * MEMORY_ALIGNMENT;
-    this.bytes = new Uint8Array(rounded);
+    this.bytes = arena.take(rounded);
   }
 
   use(): void {

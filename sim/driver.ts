@@ -180,7 +180,7 @@ export class SimDriver implements IoDriver {
   }
 
   memory(bytes: number): IoMemory {
-    return new SimMemory(bytes);
+    return new SimMemory(bytes, this.environment.arena);
   }
 
   now(): number {

@@ -6,6 +6,7 @@ import { failBackground } from './driver-sync.js';
 import { SimDriver } from './driver.js';
 import type { SimEnvironment } from './environment.js';
 import type { Violation } from './invariants.js';
+import { nextTurn } from './turns.js';
 
 export type CrashKind = 'power-cut' | 'kill';
 
@@ -96,7 +97,7 @@ export class Engine {
     return new Promise((resolve) => {
       this.#finish = resolve;
       this.#startLife();
-      setImmediate(this.#turn);
+      nextTurn(this.#turn);
     });
   }
 
@@ -113,7 +114,7 @@ export class Engine {
   #takeTurn(): void {
     const environment = this.#environment;
     if (this.#driver.runDeferred()) {
-      setImmediate(this.#turn);
+      nextTurn(this.#turn);
       return;
     }
     this.#scenario.drained();
@@ -127,7 +128,7 @@ export class Engine {
       goOn = outcome !== 'done';
       isQuiet = outcome === 'quiet';
     }
-    if (goOn) setImmediate(this.#turn);
+    if (goOn) nextTurn(this.#turn);
     else this.#end();
   }
 

@@ -3,6 +3,7 @@
 
 import { type Choices, LANE } from './choices.js';
 import { type PlainEntry, encodeEntry } from './oracle-codec.js';
+import { Random } from './random.js';
 
 const EMPTY = new Uint8Array(0);
 /** Sequences of records that are only ever nested in values, never submitted. */
@@ -10,6 +11,9 @@ const NESTED_SEQUENCE = 1n << 62n;
 const SIZES_MAX = [24, 0, 200, 1500, 6000];
 const SIZE_WEIGHTS = [10, 2, 5, 3, 1];
 const HUGE_BYTES = 24_000;
+/** Patterns are parts of one long one: where they may start, a power of two. */
+const PATTERN_STARTS = 0x8000;
+const PATTERN = makePattern(PATTERN_STARTS + HUGE_BYTES);
 
 /** Draws the content of an entry. `huge`: the log is to grow. */
 export function drawEntry(choices: Choices, sequence: bigint, huge: boolean): PlainEntry {
@@ -56,11 +60,11 @@ function nested(size: number, sequence: bigint): Uint8Array {
 
 /** Bytes that differ from entry to entry and from place to place, none of them zero. */
 function patterned(size: number, sequence: bigint): Uint8Array {
-  const bytes = new Uint8Array(size);
-  let state = Number(sequence & 0xffffn) * 31 + size;
-  for (let index = 0; index < size; index++) {
-    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
-    bytes[index] = (state >>> 16) | 1;
-  }
-  return bytes;
+  const start = Math.imul(Number(sequence & 0xffffn) * 31 + size, 0x9e37) & (PATTERN_STARTS - 1);
+  return PATTERN.slice(start, start + size);
+}
+
+function makePattern(bytes: number): Uint8Array {
+  const random = new Random(bytes);
+  return Uint8Array.from({ length: bytes }, () => random.next() | 1);
 }

@@ -1,6 +1,7 @@
 // What all processes of one simulated world share: the disk, the choices, which faults exist, the
 // counts of what fired, and the trace. It outlives every crash.
 
+import { Arena } from './arena.js';
 import { type Choices, LANE } from './choices.js';
 import { SimDisk } from './disk.js';
 import type { SimInode } from './disk-file.js';
@@ -46,6 +47,8 @@ export class SimEnvironment {
   readonly choices: Choices;
   readonly fileSystem: SimFileSystem;
   readonly checks = new Checks();
+  /** All memory of the world, but for what callers and the oracle hold. */
+  readonly arena = new Arena();
   disk: SimDisk;
   /** Events taken so far, over all lives of the world. */
   step = 0;
@@ -84,7 +87,7 @@ export class SimEnvironment {
   ) {
     this.choices = choices;
     this.fileSystem = fileSystem;
-    this.disk = options.disk ?? new SimDisk();
+    this.disk = options.disk ?? new SimDisk(this.arena);
     this.trace = options.traced === true ? [] : undefined;
     this.#enabled = enabled;
   }

@@ -8,6 +8,7 @@ import type { SimDisk } from './disk.js';
 import type { SimInode } from './disk-file.js';
 import type { SurvivalPlan } from './disk-survival.js';
 import { SimDriver } from './driver.js';
+import { nextTurn } from './turns.js';
 import { SimEnvironment, type SimFileSystem } from './environment.js';
 import { type Script, describeScript } from './exhaustive-script.js';
 import type { Violation } from './invariants.js';
@@ -254,5 +255,5 @@ function hashOf(inode: SimInode): number {
 }
 
 function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  return new Promise(nextTurn);
 }

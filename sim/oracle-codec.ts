@@ -24,7 +24,8 @@ export interface PlainEntry {
 /** The bytes of an entry's record. */
 export function encodeEntry(entry: PlainEntry): Buffer {
   const { key, value } = entry;
-  const bytes = Buffer.alloc(SMALLEST + key.length + value.length);
+  // Every byte of it is written below.
+  const bytes = Buffer.allocUnsafe(SMALLEST + key.length + value.length);
   const isPut = entry.type === 'put';
   bytes.writeUInt32LE(bytes.length - 4, 0);
   bytes.writeUInt32LE(MAGIC, 4);

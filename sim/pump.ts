@@ -4,6 +4,7 @@
 
 import { LANE } from './choices.js';
 import type { SimDriver } from './driver.js';
+import { nextTurn } from './turns.js';
 
 /** Takes the driver's events, each after the microtask queue has drained, while there are any. */
 export function pump(driver: SimDriver): void {
@@ -24,7 +25,7 @@ export function pump(driver: SimDriver): void {
   const schedule = (): void => {
     if (scheduled || driver.isIdle()) return;
     scheduled = true;
-    setImmediate(step);
+    nextTurn(step);
   };
   driver.onWork = schedule;
   schedule();

@@ -117,6 +117,8 @@ export async function runScenario(
   active = environment;
   const result = await new Engine(environment, scenario, options).run();
   active = undefined;
+  // What a world that broke a promise still does is anybody's guess: its memory stays its own.
+  if (result.violation === undefined) environment.arena.release();
   return {
     ...result,
     hash: environment.hash >>> 0,

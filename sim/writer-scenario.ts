@@ -15,6 +15,7 @@ import type { SimEnvironment } from './environment.js';
 import { drawDamage } from './medium.js';
 import { type ModelEntry, describe } from './model.js';
 import { Oracle } from './oracle.js';
+import type { PlainEntry } from './oracle-codec.js';
 import { checkError, checkMemory, checkNothingLeft } from './scenario-checks.js';
 import { Outcomes } from './outcomes.js';
 import { type ReadBack, checkReadBack, readLog } from './read-back.js';
@@ -47,6 +48,7 @@ export class WriterScenario implements Scenario {
   readonly #workload: Workload;
   readonly #outcomes = new Outcomes();
   readonly #aborts: AbortController[] = [];
+  #callerBytes = new Uint8Array(512);
   #driver: SimDriver | undefined;
   #life = 0;
   #phase: Phase = { kind: 'over' };
@@ -259,9 +261,8 @@ export class WriterScenario implements Scenario {
       return `append ${describe(entry)}${wantsSync ? ', sync' : ''}`;
     });
     if (abort !== undefined) this.#aborts.push(abort);
-    // The caller's own bytes may change as soon as append has returned.
-    const key = plain.key.slice();
-    const value = plain.value.slice();
+    // The caller's own bytes change as soon as append has returned, and with the next entry.
+    const [key, value] = this.#lend(plain);
     const wal =
       plain.type === 'put'
         ? WalEntry.put(plain.sequence, key, value)
@@ -283,6 +284,15 @@ export class WriterScenario implements Scenario {
         this.#rejected(entry, error);
       },
     );
+  }
+
+  #lend({ key, value }: PlainEntry): [key: Uint8Array, value: Uint8Array] {
+    const end = key.length + value.length;
+    if (this.#callerBytes.length < end) this.#callerBytes = new Uint8Array(2 * end);
+    const lent = this.#callerBytes;
+    lent.set(key);
+    lent.set(value, key.length);
+    return [lent.subarray(0, key.length), lent.subarray(key.length, end)];
   }
 
   #rejected(entry: ModelEntry, error: unknown): void {

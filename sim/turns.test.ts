@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest';
+import { Arena } from './arena.js';
+import { nextTurn } from './turns.js';
+
+test('a turn comes when everything that the one before woke has run', async () => {
+  const seen: string[] = [];
+  for (let round = 0; round < 100; round++) {
+    await new Promise<void>((resolve) => {
+      nextTurn(() => {
+        let woken = Promise.resolve();
+        for (let depth = 0; depth < 20; depth++) woken = woken.then(() => undefined);
+        void woken.then(() => seen.push('woken'));
+        nextTurn(() => {
+          seen.push('turn');
+          resolve();
+        });
+      });
+    });
+  }
+  expect(seen).toEqual(Array.from({ length: 200 }, (_, index) => ['woken', 'turn'][index % 2]));
+});
+
+test('turns come in the order in which they were asked for, however many', async () => {
+  const order: number[] = [];
+  await new Promise<void>((resolve) => {
+    for (let index = 0; index < 200; index++) nextTurn(() => order.push(index));
+    nextTurn(resolve);
+  });
+  expect(order).toEqual(Array.from({ length: 200 }, (_, index) => index));
+});
+
+test('a rejection that nobody hears is told before the next turn', async () => {
+  const heard: unknown[] = [];
+  const others = process.listeners('unhandledRejection');
+  process.removeAllListeners('unhandledRejection');
+  process.on('unhandledRejection', (reason) => heard.push(reason));
+  try {
+    const before = await new Promise<number>((resolve) => {
+      nextTurn(() => {
+        void Promise.reject(new Error('unheard'));
+        nextTurn(() => {
+          resolve(heard.length);
+        });
+      });
+    });
+    expect(before).toBe(1);
+  } finally {
+    process.removeAllListeners('unhandledRejection');
+    for (const listener of others) process.on('unhandledRejection', listener);
+  }
+});
+
+test('memory of a world that is over is zeroed for the next, never before', () => {
+  const first = new Arena();
+  const bytes = first.take(12_345).fill(7);
+  expect(first.take(12_345)).not.toBe(bytes);
+  first.release();
+  const second = new Arena();
+  const again = [second.take(12_345), second.take(12_345)];
+  expect(again).toContain(bytes);
+  for (const each of again) expect(each.every((byte) => byte === 0)).toBe(true);
+});
