@@ -11,7 +11,10 @@ import { linksOf } from './pack-tools.js';
 const ROOT = resolve(import.meta.dirname, '..');
 const read = (file) => readFileSync(join(ROOT, file), 'utf8');
 
-const DOCUMENTS_WITH_COMMANDS = ['README.md', 'CONTRIBUTING.md', '.github/workflows/ci.yml'];
+const DOCUMENTS = [
+  ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md'],
+  ...['bench/README.md', 'properties/README.md', 'sim/README.md'],
+];
 
 function between(text, name) {
   const [, inner] = text.split(new RegExp(`<!-- /?${name} -->`));
@@ -47,13 +50,10 @@ test('the key-value store in README.md is the one that is tested', () => {
   expect(shown).toBe(tested);
 });
 
-test.each(['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'sim/README.md', 'properties/README.md'])(
-  'the files that %s links to are there',
-  (file) => {
-    const missing = linksOf(read(file)).filter((link) => !existsSync(join(ROOT, file, '..', link)));
-    expect(missing).toEqual([]);
-  },
-);
+test.each(DOCUMENTS)('the files that %s links to are there', (file) => {
+  const missing = linksOf(read(file)).filter((link) => !existsSync(join(ROOT, file, '..', link)));
+  expect(missing).toEqual([]);
+});
 
 test('the workflow has a shard of the simulator for each that it counts', () => {
   const workflow = read('.github/workflows/ci.yml');
@@ -62,11 +62,14 @@ test('the workflow has a shard of the simulator for each that it counts', () => 
   expect(shards?.split(', ')).toEqual(Array.from({ length: Number(count) }, (_, i) => String(i)));
 });
 
-test.each(DOCUMENTS_WITH_COMMANDS)('%s names only scripts that exist', (file) => {
-  const { scripts } = JSON.parse(read('package.json'));
-  const named = [...read(file).matchAll(/\bnpm run ([\w:-]+)/g)].map(([, name]) => name);
-  expect(named.filter((name) => scripts[name] === undefined)).toEqual([]);
-});
+test.each([...DOCUMENTS, '.github/workflows/ci.yml'])(
+  '%s names only scripts that exist',
+  (file) => {
+    const { scripts } = JSON.parse(read('package.json'));
+    const named = [...read(file).matchAll(/\bnpm run ([\w:-]+)/g)].map(([, name]) => name);
+    expect(named.filter((name) => scripts[name] === undefined)).toEqual([]);
+  },
+);
 
 test('CHANGELOG.md begins with the version of package.json', () => {
   const [, version] = /^## (\S+)/m.exec(read('CHANGELOG.md')) ?? [];
