@@ -1,9 +1,11 @@
 // The command itself: usage errors, help, version.
 
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ackOf, PUT_A } from '../fixtures/append-lines.js';
-import { inFolder, linesOf, runCommand } from '../fixtures/command.js';
+import { COMMAND_PATH, inFolder, linesOf, runCommand } from '../fixtures/command.js';
 
 describe('the command itself', () => {
   it.each([
@@ -27,12 +29,29 @@ describe('the command itself', () => {
     expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
+  it.each(['--help', '--version'])('says that %s cannot be printed', (option) => {
+    const full = openSync('/dev/full', 'w');
+    try {
+      const { status, stderr } = spawnSync(process.execPath, [COMMAND_PATH, option], {
+        stdio: ['ignore', full, 'pipe'],
+        encoding: 'utf8',
+      });
+      expect(status).toBe(74);
+      expect(stderr).toMatch(/^uring-wal: cannot write to standard output: ENOSPC.*\n$/);
+    } finally {
+      closeSync(full);
+    }
+  });
+
   it('refuses a driver that cannot work here, or uses it', async () => {
     await inFolder(async (folder) => {
       const args = ['append', join(folder, 'log'), '--driver', 'uring'];
       const { code, stdout, stderr } = await runCommand(args, PUT_A);
       if (code === 0) expect(linesOf(stdout)).toEqual([ackOf(1, 0, 31)]);
-      else expect({ code, stderr }).toMatchObject({ code: 74, stderr: /ERR_WAL_DRIVER/ });
+      else {
+        expect(code).toBe(74);
+        expect(stderr).toMatch(/ERR_WAL_DRIVER/);
+      }
     });
   });
 });

@@ -61,7 +61,9 @@ async function print(text: string, streams: Streams): Promise<ExitCode> {
   const output = new Output(streams.stdout);
   output.write(text);
   const state = await output.finish();
-  return state.kind === 'failed' ? EXIT.IO : EXIT.OK;
+  if (state.kind !== 'failed') return EXIT.OK;
+  streams.stderr.write(`uring-wal: cannot write to standard output: ${state.cause.message}\n`);
+  return EXIT.IO;
 }
 
 function packageVersion(): string {
