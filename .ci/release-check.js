@@ -6,7 +6,7 @@
 // A check passes when nothing failed and nothing was skipped in it. What was skipped, in whole or in
 // part, is counted as that and told; it is for a person to decide whether to publish without it.
 //
-//   npm run release:check              all of it: half an hour or more
+//   npm run release:check              all of it: a quarter of an hour or more
 //   npm run release:check -- --quick   without .ci/run, which a commit has behind it in CI; says so
 
 import { spawn } from 'node:child_process';
