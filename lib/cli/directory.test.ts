@@ -268,6 +268,12 @@ describe('truncate', () => {
       const beyond = await runCommand(['truncate', folder, '--after', '151']);
       expect(beyond.code).toBe(64);
       expect(beyond.stderr).toContain('the log ends at 150');
+      const typo = await runCommand(['truncate', folder, '--before', '152']);
+      expect(typo.code).toBe(64);
+      expect(typo.stderr).toContain('sequence 152: the log ends at 150');
+      expect(linesOf((await runCommand(['dump', folder])).stdout)).toEqual(dumped);
+      const all = json(await runCommand(['truncate', folder, '--before', '151', '--json']));
+      expect(all).toMatchObject({ stopped: null });
       const none = await runCommand(['truncate', folder, '--before', '0']);
       expect(none).toMatchObject({ code: 0, stdout: expect.stringContaining('nothing removed') });
     });

@@ -195,7 +195,7 @@ Options:
 Exit codes:
   0    done
   2    the log is damaged as no crash does; nothing was changed
-  64   the command line is wrong, or SEQ is not in the log
+  64   the command line is wrong, or SEQ is beyond the log's end; --after: or before its start
   66   the directory holds no log
   74   the log is locked, or something could not be read or written
 `;
