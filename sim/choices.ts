@@ -15,12 +15,26 @@ export type Lane = (typeof LANES)[number];
 /** A recorded world: for each lane in the order of {@link LANES}, the values drawn. */
 export type ChoiceLists = readonly (readonly number[])[];
 
+/** Where in a lane the choices of one thing after the other stand, so that one can be left out. */
+export interface ChoiceGroup {
+  readonly lane: number;
+  readonly start: number;
+  /** Where each thing begins. */
+  readonly items: number[];
+  /** Where it is drawn how many come, if that is drawn. */
+  countAt?: number;
+  /** Where the last one ends; up to the next group, when nobody said. */
+  end?: number;
+}
+
 /** A stream of decisions that remembers what it decided. */
 export class Choices {
   readonly #random: Random | undefined;
   readonly #replayed: ChoiceLists;
   readonly #recorded: number[][] = LANES.map(() => []);
 
+  /** What shrinking may leave out as a whole. */
+  readonly groups: ChoiceGroup[] = [];
   readonly #mildness: number;
 
   private constructor(random: Random | undefined, replayed: ChoiceLists, mildness = 0) {
@@ -94,6 +108,18 @@ export class Choices {
   /** What was drawn so far, trailing zeros left off: they are what an exhausted list gives. */
   recorded(): number[][] {
     return this.#recorded.map(trimZeros);
+  }
+
+  /** Begins a group where the lane stands. */
+  group(lane: number): ChoiceGroup {
+    const group: ChoiceGroup = { lane, start: this.position(lane), items: [] };
+    this.groups.push(group);
+    return group;
+  }
+
+  /** How many choices of a lane were drawn. */
+  position(lane: number): number {
+    return this.#recorded[lane]?.length ?? 0;
   }
 
   #isMild(random: Random): boolean {

@@ -2,13 +2,14 @@
 // invariant stays broken. Since 0 is the mildest choice and a missing one counts as 0, every step
 // of this leads to a quieter world.
 
-import { type ChoiceLists, Choices, trimZeros } from './choices.js';
+import { type ChoiceGroup, type ChoiceLists, Choices, trimZeros } from './choices.js';
 import type { RunWorld, WorldLimits, WorldResult } from './world.js';
 
 /** Runs a world from its choices. */
 export type RunLists = (lists: ChoiceLists) => Promise<{
   readonly result: Pick<WorldResult, 'violation'>;
   readonly recorded: number[][];
+  readonly groups: readonly ChoiceGroup[];
 }>;
 
 /** How much work shrinking may be. */
@@ -34,7 +35,7 @@ export function runListsOf(limits: WorldLimits, run: RunWorld): RunLists {
   return async (lists) => {
     const choices = Choices.fromLists(lists);
     const result = await run(choices, limits);
-    return { result, recorded: choices.recorded() };
+    return { result, recorded: choices.recorded(), groups: choices.groups };
   };
 }
 
@@ -49,6 +50,7 @@ export async function shrink(
   let before: number;
   do {
     before = shrinker.size();
+    await shrinker.dropItems();
     const lanes = shrinker.best.map((_list, lane) => lane);
     for (const lane of lanes) {
       await shrinker.zeroChunks(lane);
@@ -63,6 +65,7 @@ export async function shrink(
 class Shrinker {
   best: number[][] = [];
   runs = 0;
+  #groups: readonly ChoiceGroup[] = [];
   #invariant: string | undefined;
   readonly #run: RunLists;
   readonly #budget: ShrinkBudget;
@@ -74,9 +77,10 @@ class Shrinker {
   }
 
   async start(lists: ChoiceLists): Promise<void> {
-    const { result, recorded } = await this.#run(lists);
+    const { result, recorded, groups } = await this.#run(lists);
     this.#invariant = result.violation?.invariant;
     this.best = recorded;
+    this.#groups = groups;
   }
 
   isSpent(): boolean {
@@ -104,6 +108,31 @@ class Shrinker {
         if (this.isSpent()) return;
       }
     }
+  }
+
+  /** Leaves out whole things that follow one another, and counts them no more. */
+  async dropItems(): Promise<void> {
+    for (let index = this.#groups.length - 1; index >= 0; index--) {
+      for (const width of halves(this.#groups[index]?.items.length ?? 0)) {
+        for (let first = (this.#groups[index]?.items.length ?? 0) - width; first >= 0; first--) {
+          await this.#dropOf(index, first, width);
+          if (this.isSpent()) return;
+        }
+      }
+    }
+  }
+
+  async #dropOf(index: number, first: number, width: number): Promise<void> {
+    const group = this.#groups[index];
+    if (group === undefined) return;
+    const { lane, items, countAt, end } = group;
+    const list = [...this.#list(lane)];
+    const next = this.#groups.slice(index + 1).find((other) => other.lane === lane);
+    const from = items[first] ?? list.length;
+    const to = items[first + width] ?? end ?? next?.start ?? list.length;
+    if (countAt !== undefined) list[countAt] = Math.max(0, (list[countAt] ?? 0) - width);
+    list.splice(from, to - from);
+    await this.#try(lane, list);
   }
 
   async zeroChunks(lane: number): Promise<void> {
@@ -149,7 +178,7 @@ class Shrinker {
     if (this.#tried.has(key)) return false;
     this.#tried.add(key);
     this.runs += 1;
-    const { result, recorded } = await this.#run(candidate);
+    const { result, recorded, groups } = await this.#run(candidate);
     if (result.violation === undefined || result.violation.invariant !== this.#invariant) {
       return false;
     }
@@ -157,7 +186,10 @@ class Shrinker {
     const old = this.best;
     // What was really drawn, where it is no larger than what was asked for.
     this.best = recorded.map((drawn, index) => shorter(drawn, candidate[index] ?? []));
-    if (this.size() < before) return true;
+    if (this.size() < before) {
+      this.#groups = groups;
+      return true;
+    }
     this.best = old;
     return false;
   }

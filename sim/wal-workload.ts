@@ -10,6 +10,7 @@
 import { Wal, WalError } from '../lib/index.js';
 import type { WatchedProcess, WatchedWorkload } from './user-scenario.js';
 import type { WalActivity } from './activities.js';
+import { type ChoiceGroup, LANE } from './choices.js';
 import { DIRECTORY, type Told, checkPlace, plain } from './wal-checks.js';
 import { drawDamage, lossOf, mend, spoil } from './wal-damage.js';
 import { filesIn, recordAt, segmentImages } from './wal-images.js';
@@ -39,6 +40,7 @@ class Session {
   readonly #process: WatchedProcess;
   readonly #model: WalModel;
   readonly #log: WalLog;
+  readonly #rounds: ChoiceGroup;
   /** What was started and not yet waited for. */
   #running: Promise<void>[] = [];
   #failure: { readonly error: unknown } | undefined;
@@ -51,13 +53,19 @@ class Session {
     this.#process = process;
     this.#model = model;
     this.#log = new WalLog(process, model);
+    this.#rounds = process.environment.choices.group(LANE.action);
   }
 
   async run(): Promise<void> {
     await this.#log.inherit();
     await this.#log.start();
     try {
-      for (let round = this.#pick(ROUNDS_MAX); round >= 0; round--) await this.#act();
+      this.#rounds.countAt = this.#position();
+      for (let round = this.#pick(ROUNDS_MAX); round >= 0; round--) {
+        this.#rounds.items.push(this.#position());
+        await this.#act();
+      }
+      this.#rounds.end = this.#position();
       if (this.#pick(4) > 0) await this.#calm();
       if (this.#process.isLast || this.#pick(2) === 0) await this.#close();
     } catch (error) {
@@ -527,6 +535,10 @@ class Session {
 
   get #wal(): Wal {
     return this.#log.wal;
+  }
+
+  #position(): number {
+    return this.#process.environment.choices.position(LANE.action);
   }
 
   #pick(range: number): number {

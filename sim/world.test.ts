@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Choices } from './choices.js';
 import { worldSeed } from './random.js';
-import { shrink } from './shrink.js';
+import { type RunLists, shrink } from './shrink.js';
 import { traceLines } from './story.js';
 import { choicesOf, decodeToken, encodeToken } from './token.js';
 import { runRegressions } from './regressions.js';
@@ -33,9 +33,40 @@ test('shrinking leaves only the choices that matter', async () => {
   const { lists } = await shrink([[3, 9, 4, 8], [1, 1, 1, 7, 1], [], [], [], []], (asked) => {
     const fails = (asked[0] ?? []).includes(4) && (asked[1] ?? []).some((value) => value > 5);
     const recorded = asked.map((list) => [...list]);
-    return Promise.resolve({ result: { violation: fails ? violation : undefined }, recorded });
+    const result = { violation: fails ? violation : undefined };
+    return Promise.resolve({ result, recorded, groups: [] });
   });
   expect(lists).toEqual([[4], [6], [], [], [], []]);
+});
+
+test('shrinking leaves things out whole, and counts them no more', async () => {
+  // A thing says how many values it has; what is left over at the end breaks the case.
+  const run: RunLists = (asked) => {
+    const choices = Choices.fromLists(asked);
+    const group = choices.group(0);
+    group.countAt = choices.position(0);
+    const things: number[][] = [];
+    for (let left = choices.below(0, 10); left > 0; left--) {
+      group.items.push(choices.position(0));
+      const length = choices.below(0, 20);
+      things.push(Array.from({ length }, () => choices.below(0, 100)));
+    }
+    group.end = choices.position(0);
+    const isWhole = things.every((thing) => thing.length > 12);
+    const fails = isWhole && things.some((thing) => thing.includes(77));
+    const result = fails ? { violation: { invariant: 'crc-exact', message: '' } as const } : {};
+    const { groups } = choices;
+    return Promise.resolve({
+      result: { violation: undefined, ...result },
+      recorded: choices.recorded(),
+      groups,
+    });
+  };
+  const thing = (last: number): number[] => [14, ...Array<number>(13).fill(50), last];
+  const long = [4, ...thing(1), ...thing(2), ...thing(77), ...thing(3)];
+  const { lists } = await shrink([long, [], [], [], [], []], run);
+  expect(lists[0]?.[0]).toBe(1);
+  expect(lists[0]?.filter((value) => value > 0).length).toBeLessThanOrEqual(3);
 });
 
 test('what was found once stays mended', async () => {

@@ -7,7 +7,7 @@
 
 import { WalEntry, type WalReader, UringWalWriter, WalError } from '../lib/index.js';
 import type { UringWalOptions } from '../lib/options.js';
-import { LANE } from './choices.js';
+import { type ChoiceGroup, LANE } from './choices.js';
 import type { SimDriver } from './driver.js';
 import type { CrashKind, Scenario } from './engine.js';
 import { drawEntry } from './entries.js';
@@ -52,6 +52,7 @@ export class WriterScenario implements Scenario {
   #driver: SimDriver | undefined;
   #life = 0;
   #phase: Phase = { kind: 'over' };
+  #acts: ChoiceGroup | undefined;
   #actionsLeft = 0;
   #idleUntil = 0;
   #largestRecord = 0;
@@ -79,6 +80,7 @@ export class WriterScenario implements Scenario {
     this.#actionsLeft = this.#workload.actionsMax;
     this.#largestRecord = 0;
     this.#lifeBytes = 0;
+    this.#acts = this.#environment.choices.group(LANE.action);
     this.#openLog(driver);
   }
 
@@ -98,6 +100,7 @@ export class WriterScenario implements Scenario {
     const { writer } = this.#phase;
     const { choices } = this.#environment;
     this.#actionsLeft -= 1;
+    this.#acts?.items.push(choices.position(LANE.action));
     const action = ACTIONS[choices.weighted(LANE.action, this.#workload.weights)] ?? 'stop';
     this.#environment.mix(action.length * 31 + this.#outcomes.open);
     switch (action) {
