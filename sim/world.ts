@@ -49,7 +49,7 @@ const EAGERNESS = [1, 0, 2, 6];
 const WRITEBACK_EAGERNESS = [0, 100, 220];
 const ACTION_WEIGHTS = [1, 8, 6, 3, 4, 2, 2, 1, 4, 1];
 /** Worlds whose logs grow until space is zeroed ahead of them, where dsync writes begin. */
-const HUGE_WORLDS = 20;
+const HUGE_WORLDS = 24;
 /** Actions that do not go with a log that is to grow, and to be caught up with. */
 const ENDING_ACTIONS = ['stop', 'close', 'burst', 'append'] as const;
 /** Dsync writes are few, so their faults exist in most worlds that have faults, /256. */
