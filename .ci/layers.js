@@ -33,6 +33,7 @@ export const LAYERS = [
         'waiters',
         'write-fully',
         'write-lane',
+        'write-mode',
         'zero-ahead',
       ],
       ...['scan', 'tail', 'wal-record', 'window'],

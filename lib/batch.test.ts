@@ -45,11 +45,11 @@ class Log {
     this.encoder = new BatchEncoder(this.memories.driver, options);
   }
 
-  add(record: PlainRecord): number {
+  add(record: PlainRecord, apart = false): number {
     const { sequence, key, value } = record;
     const typeByte = record.type === 'put' ? TYPE_PUT : TYPE_DELETE;
     const fields = { sequence, typeByte, key, value };
-    return this.encoder.add(fields, independentEncode(record).length);
+    return this.encoder.add(fields, independentEncode(record).length, apart);
   }
 
   /** Takes a batch and writes it. */
@@ -106,6 +106,19 @@ describe.each([
     expect(first?.end).toBe(isDirect ? 4096 : 5000);
     expect(log.encoder.hasFull).toBe(false);
     expect(log.take().end).toBe(10_000);
+  });
+
+  test('a record that is to stand apart ends the batch before it, which is full as it is', () => {
+    const log = new Log(isDirect, 65536);
+    log.add(putOfSize(1, 5000));
+    expect(log.encoder.openBytes).toBe(5000);
+    log.add(putOfSize(2, 300), true);
+    expect(log.encoder.hasFull).toBe(true);
+    // Of a full batch for O_DIRECT, what is behind its last whole block goes into the next.
+    expect(log.encoder.openBytes).toBe(isDirect ? 5300 - 4096 : 300);
+    expect(log.take().end).toBe(isDirect ? 4096 : 5000);
+    expect(log.take().end).toBe(5300);
+    expect(log.encoder.peek()).toBeUndefined();
   });
 
   test('a record that fills one to the last byte fits', () => {

@@ -113,9 +113,12 @@ export class BatchEncoder {
     return this.#end;
   }
 
-  /** Encodes a record of `length` bytes, or copies one that was encoded before; returns its offset. */
-  add(record: RecordFields | Uint8Array, length: number): number {
-    const batch = this.#room(length);
+  /**
+   * Encodes a record of `length` bytes, or copies one that was encoded before; returns its offset.
+   * With `apart` it starts a new batch, and the open one is full as it is.
+   */
+  add(record: RecordFields | Uint8Array, length: number, apart = false): number {
+    const batch = this.#room(length, apart);
     if (record instanceof Uint8Array) batch.memory.bytes.set(record, batch.used);
     else encodeUnsealed(batch.memory.bytes, batch.view, batch.used, record);
     batch.used += length;
@@ -124,9 +127,14 @@ export class BatchEncoder {
     return offset;
   }
 
-  /** Whether a batch is full, so that it need not wait for the end of the tick. */
+  /** Whether a batch is closed already. */
   get hasFull(): boolean {
     return this.#full.length > 0;
+  }
+
+  /** Bytes in the open batch that no earlier batch has submitted. */
+  get openBytes(): number {
+    return this.#open === undefined ? 0 : this.#open.used - this.#open.submitted;
   }
 
   /** The batch that goes out next, as it stands, without taking it; undefined when all went out. */
@@ -166,10 +174,10 @@ export class BatchEncoder {
     this.#memory.release();
   }
 
-  #room(length: number): Batch {
+  #room(length: number, apart: boolean): Batch {
     const open = this.#open;
-    if (open !== undefined && open.used + length <= open.limit) return open;
-    if (open?.hasNews === true) this.#grow();
+    if (open !== undefined && !apart && open.used + length <= open.limit) return open;
+    if (open?.hasNews === true && !apart) this.#grow();
     // First of all: when there is none, the open batch stays as it is, and goes out.
     const memory = this.#memoryFor(length);
     if (open?.hasNews === true) {

@@ -20,8 +20,16 @@ import { Settlement } from './settlement.js';
 import { isWriteHalf, syncAlone } from './sync-alone.js';
 import { SyncGoal } from './sync-goal.js';
 import { WriteLane } from './write-lane.js';
+import { type WriteMode, writeMode } from './write-mode.js';
 import { Watermarks } from './watermarks.js';
 import { ZeroAhead } from './zero-ahead.js';
+
+/**
+ * Records up to this size, in bytes, take longer to encode than to write, so that it pays to make
+ * two syncs of one and have the device at work meanwhile (measured). With larger ones the device is
+ * what everybody waits for: one write and one sync for all of a tick.
+ */
+const OVERLAP_BYTES_MAX = 256;
 
 /** Owns what is between an append and the driver. */
 export class CommitPipeline {
@@ -58,7 +66,7 @@ export class CommitPipeline {
     this.#segment = start.segment;
     this.#marks = new Watermarks(start);
     this.#lane = new WriteLane(driver, file, options.batchSize, start, this.latencies, {
-      mayDsync: (batch, isChain) => this.#mayDsync(batch, isChain),
+      modeOf: (batch, isChain) => this.#modeOf(batch, isChain),
       onWritten: (batch) => {
         this.#marks.onWritten(batch);
       },
@@ -129,7 +137,7 @@ export class CommitPipeline {
     resolve: (position: WalPosition) => void,
     reject: (error: Error) => void,
   ): void {
-    const offset = this.#lane.add(record, length);
+    const offset = this.#lane.add(record, length, !sync || length <= OVERLAP_BYTES_MAX);
     const segment = this.#segment;
     const position =
       segment === undefined ? { sequence, offset, length } : { sequence, segment, offset, length };
@@ -222,22 +230,18 @@ export class CommitPipeline {
 
   /** Resolves what the watermarks have passed. */
   #settle(): void {
-    const { writtenEnd } = this.#lane;
-    if (this.#settlement.settle(writtenEnd, this.durableEnd)) this.#hooks.onRoom();
+    if (this.#settlement.settle(this.writtenEnd, this.durableEnd)) this.#hooks.onRoom();
   }
 
-  /**
-   * A dsync write makes its own range durable, nothing before it: so it serves only where all
-   * before is durable, or in a dsync write that is acknowledged first. And only inside space that
-   * is zeroed already: there it cannot run out of space, and needs no journal commit. Through the
-   * page cache, those who only want to be written would wait for a sync that is not theirs.
-   */
-  #mayDsync(batch: Batch, isChain: boolean): boolean {
-    const { wantsDurable, wantsWritten } = this.#settlement;
-    if (!this.#file.honoursDsync || !wantsDurable) return false;
-    if (wantsWritten && !this.#lane.isDirect) return false;
-    const isZeroed = batch.end <= this.#zeros.durable;
-    return isZeroed && isChain && this.durableEnd === this.#lane.writtenEnd;
+  #modeOf(batch: Batch, isChain: boolean): WriteMode {
+    return writeMode({
+      file: this.#file,
+      waiting: this.#settlement,
+      isZeroed: batch.end <= this.#zeros.durable,
+      isChain,
+      isWrittenDurable: this.durableEnd === this.#lane.writtenEnd,
+      isSyncing: this.#isSyncing,
+    });
   }
 
   #syncIfDue(): void {
@@ -310,7 +314,7 @@ export class CommitPipeline {
     );
     try {
       await failure.trimLog(this.#file, end);
-      const carry = await this.#carryAt(end);
+      const carry = await failure.readCarry(this.#driver, this.#file, end);
       if (this.#isTrimming) this.#restartAt(end, carry);
     } catch (cause) {
       this.#poison(failure.trimFailed(path, end, error, cause));
@@ -335,11 +339,6 @@ export class CommitPipeline {
   /** A failure outside may have poisoned the log meanwhile. */
   get #isTrimming(): boolean {
     return this.#state.kind === 'trimming';
-  }
-
-  #carryAt(end: number): Promise<Uint8Array> {
-    if (!this.#lane.isDirect) return Promise.resolve(new Uint8Array(0));
-    return failure.readCarry(this.#driver, this.#file, end);
   }
 
   #restartAt(position: number, carry: Uint8Array): void {

@@ -3,6 +3,7 @@
 import type { WalPosition } from './ack-queue.js';
 import { BLOCK_BYTES } from './batch.js';
 import { WalError, errnoOf } from './errors.js';
+import { isDirect } from './direct-io.js';
 import type { IoDriver, IoFile } from './io/driver.js';
 import { syncAlone } from './sync-alone.js';
 import { RESUBMITS_MAX, isInterruption } from './write-fully.js';
@@ -23,13 +24,13 @@ export async function trimLog(file: IoFile, end: number): Promise<void> {
   await syncAlone(file);
 }
 
-/** The bytes of `position`'s block that come before it, read back from the file. */
+/** For O_DIRECT, the bytes of `position`'s block that come before it, read back from the file. */
 export async function readCarry(
   driver: IoDriver,
   file: IoFile,
   position: number,
 ): Promise<Uint8Array> {
-  const length = position % BLOCK_BYTES;
+  const length = isDirect(file) ? position % BLOCK_BYTES : 0;
   if (length === 0) return new Uint8Array(0);
   const memory = driver.memory(BLOCK_BYTES);
   try {

@@ -61,7 +61,7 @@ async function openSteps(
   undo.push(() => file.close());
   const recovery = await recoverFile(driver, file, options.recovery);
   const position = recovery.bytes;
-  const carry = isDirect(file) ? await readCarry(driver, file, position) : new Uint8Array(0);
+  const carry = await readCarry(driver, file, position);
   return {
     driver,
     ownsDriver,

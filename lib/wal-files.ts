@@ -3,7 +3,6 @@
 
 import type { CommitStart } from './commit-types.js';
 import { CommitPipeline } from './commit.js';
-import { isDirect } from './direct-io.js';
 import { WalError, errnoOf } from './errors.js';
 import { readCarry, syncFailed, writeFailed } from './failure.js';
 import type { IoDriver, IoFile } from './io/driver.js';
@@ -94,9 +93,7 @@ export class WalFiles {
   async startPipeline(): Promise<CommitPipeline> {
     this.#checkBroken();
     const { segment, file } = this.#active;
-    const carry = isDirect(file)
-      ? await readCarry(this.#driver, file, segment.bytes)
-      : new Uint8Array(0);
+    const carry = await readCarry(this.#driver, file, segment.bytes);
     this.#pipeline = this.#newPipeline(this.#active, carry);
     return this.#pipeline;
   }

@@ -9,6 +9,7 @@ import type { IoDriver, IoFile } from './io/driver.js';
 import type { Latencies } from './latencies.js';
 import type { RecordFields } from './record.js';
 import { writeFully } from './write-fully.js';
+import type { WriteMode } from './write-mode.js';
 
 /** Writes in flight at once for O_DIRECT. Buffered writes go one by one: they end at once. */
 const DIRECT_DEPTH = 8;
@@ -35,8 +36,8 @@ export interface LaneCounters {
 
 /** What the lane asks and tells its owner. */
 export interface LaneHooks {
-  /** Whether this batch, all before it in flight being dsync or not, may go as a dsync write. */
-  mayDsync(batch: Batch, isChain: boolean): boolean;
+  /** How this batch, all before it in flight being dsync writes or not, should go. */
+  modeOf(batch: Batch, isChain: boolean): WriteMode;
   /** A batch is written, and so is all before it. */
   onWritten(batch: Batch): void;
   /** Something has completed; whatever follows from it may be done now. */
@@ -52,6 +53,7 @@ export class WriteLane {
   readonly #latencies: Latencies;
   readonly #hooks: LaneHooks;
   readonly #encoder: BatchEncoder;
+  readonly #batchSize: number;
   readonly #inFlight: Batch[] = [];
   readonly #depth: number;
   #submittedEnd: number;
@@ -70,6 +72,7 @@ export class WriteLane {
     this.#latencies = latencies;
     this.#file = file;
     this.#hooks = hooks;
+    this.#batchSize = batchSize;
     this.isDirect = isDirect(file);
     this.#depth = this.isDirect ? DIRECT_DEPTH : 1;
     this.#encoder = new BatchEncoder(driver, { batchSize, isDirect: this.isDirect, ...start });
@@ -113,9 +116,16 @@ export class WriteLane {
     return this.#encoder.hasFull;
   }
 
-  /** Encodes a record into the open batch; returns its offset. */
-  add(record: RecordFields | Uint8Array, length: number): number {
-    return this.#encoder.add(record, length);
+  /**
+   * Encodes a record into the open batch; returns its offset. With `overlaps`, a batch of the batch
+   * size is full while nothing is in flight, so that the device works while the rest of the tick is
+   * encoded; callers that were told together come in two groups from then on, one encoding while
+   * the other is written.
+   */
+  add(record: RecordFields | Uint8Array, length: number, overlaps: boolean): number {
+    const isIdle = overlaps && this.#inFlight.length === 0 && !this.#encoder.hasFull;
+    const apart = isIdle && this.#encoder.openBytes >= this.#batchSize;
+    return this.#encoder.add(record, length, apart);
   }
 
   /**
@@ -129,7 +139,10 @@ export class WriteLane {
       if (Math.ceil(batch.end / BLOCK_BYTES) * BLOCK_BYTES > limit) break;
       // A batch that starts inside its predecessor's last block waits until that is written.
       if (this.#inFlight.length > 0 && batch.position < this.#submittedEnd) break;
-      this.#submit(batch);
+      const isChain = this.#inFlight.every((earlier) => earlier.job.dsync);
+      const mode = this.#hooks.modeOf(batch, isChain);
+      if (mode === 'wait') break;
+      this.#submit(mode === 'dsync');
     }
   }
 
@@ -147,9 +160,8 @@ export class WriteLane {
     this.#encoder.release();
   }
 
-  #submit(next: Batch): void {
-    const isChain = this.#inFlight.every((earlier) => earlier.job.dsync);
-    const batch = this.#encoder.take(this.#hooks.mayDsync(next, isChain));
+  #submit(dsync: boolean): void {
+    const batch = this.#encoder.take(dsync);
     const { job } = batch;
     this.#inFlight.push(batch);
     this.#submittedEnd = batch.end;

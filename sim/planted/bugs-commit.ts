@@ -4,6 +4,7 @@ import { type Mutation, planted } from './mutation.js';
 
 const COMMIT = 'lib/commit.ts';
 const LANE = 'lib/write-lane.ts';
+const MODE = 'lib/write-mode.ts';
 const FULLY = 'lib/write-fully.ts';
 const FAILURE = 'lib/failure.ts';
 const SETTLEMENT = 'lib/settlement.ts';
@@ -13,8 +14,8 @@ export const COMMIT_BUGS: readonly Mutation[] = [
     'ack-before-sync',
     'a durable append resolves when it is written',
     COMMIT,
-    'if (this.#settlement.settle(writtenEnd, this.durableEnd))',
-    'if (this.#settlement.settle(writtenEnd, writtenEnd))',
+    'if (this.#settlement.settle(this.writtenEnd, this.durableEnd))',
+    'if (this.#settlement.settle(this.writtenEnd, this.writtenEnd))',
   ),
   planted(
     'sync-counts-what-came-later',
@@ -66,9 +67,9 @@ export const COMMIT_BUGS: readonly Mutation[] = [
     breaks: 'a dsync write acknowledges while earlier bytes are not durable',
     edits: [
       {
-        file: COMMIT,
-        find: ' && this.durableEnd === this.#lane.writtenEnd;',
-        replace: ';',
+        file: MODE,
+        find: 'if (facts.isChain && facts.isWrittenDurable) ',
+        replace: 'if (facts.isChain) ',
       },
       {
         file: 'lib/watermarks.ts',
@@ -78,11 +79,18 @@ export const COMMIT_BUGS: readonly Mutation[] = [
     ],
   },
   planted(
+    'batch-waits-for-nothing',
+    'a batch is held back though no event is due that would let it go',
+    MODE,
+    'const isEventDue = !facts.isChain || facts.isSyncing;',
+    'const isEventDue = true;',
+  ),
+  planted(
     'dsync-where-it-is-not-honoured',
     'dsync is trusted on file systems that ignore it',
-    COMMIT,
-    'if (!this.#file.honoursDsync || !wantsDurable) return false;',
-    'if (!wantsDurable) return false;',
+    MODE,
+    'if (!file.honoursDsync || !wantsDurable ||',
+    'if (!wantsDurable ||',
   ),
   planted(
     'dsync-enospc-harmless',
