@@ -26,6 +26,10 @@ export interface ShrunkCase {
 const SHRINK_MS = 8000;
 /** … but not for ever: this many times as much on the clock. */
 const WALL_FACTOR = 3;
+/** So many failing worlds are shrunk … */
+const STARTS_MAX = 8;
+/** … unless a story of so few steps is found before. */
+const STEPS_FEW = 6;
 const SMALL_WORLDS_MAX = 2000;
 const SMALL_WORLDS_SEED = 1;
 /** How many of 256 draws are 0 in a small world. */
@@ -43,17 +47,30 @@ export async function shrinkCase(
   if (original.violation === undefined) return undefined;
   const isOver = budget(milliseconds);
   const lists = choices.recorded();
-  const start = await smallestOf(original.violation, lists, {
+  const starts = await smallestOf(original.violation, lists, {
     runOne: (small) => run(small, limits),
     isOver: budget(milliseconds / 4),
   });
-  const small = await shrink(start, runListsOf(limits, run), {
-    runsMax: 20_000,
-    isOver,
-  });
-  const token: WorldToken = { source: { kind: 'lists', lists: small.lists }, limits };
-  const shown = await run(choicesOf(token.source), limits, { traced: true });
+  let best: ShrunkCase | undefined;
+  let runs = 0;
+  for (const start of starts) {
+    if (best !== undefined && (isOver() || best.steps.length <= STEPS_FEW)) break;
+    const small = await shrink(start, runListsOf(limits, run), { runsMax: 20_000, isOver });
+    runs += small.runs;
+    const found = await shownCase({ source: { kind: 'lists', lists: small.lists }, limits }, run);
+    if (found === undefined) continue;
+    const isShorter = best === undefined || found.steps.length < best.steps.length;
+    if (isShorter) best = { ...found, choicesBefore: countOf(lists), runs };
+  }
+  return best && { ...best, runs };
+}
+
+/** Runs a shrunk world once more, to tell its story. */
+async function shownCase(token: WorldToken, run: RunWorld): Promise<ShrunkCase | undefined> {
+  const choices = choicesOf(token.source);
+  const shown = await run(choices, token.limits, { traced: true });
   if (shown.violation === undefined || shown.trace === undefined) return undefined;
+  const { lists } = token.source.kind === 'lists' ? token.source : { lists: choices.recorded() };
   return {
     violation: shown.violation,
     token: encodeToken(token),
@@ -61,30 +78,30 @@ export async function shrinkCase(
     trace: shown.trace,
     profile: shown.profile,
     choicesBefore: countOf(lists),
-    choicesAfter: countOf(small.lists),
-    runs: small.runs,
+    choicesAfter: countOf(lists),
+    runs: 0,
   };
 }
 
 /**
  * A failing world is often large by chance. Many small ones are run in the time that a few steps of
- * shrinking take, and the smallest that breaks the same promise is the one to shrink.
+ * shrinking take; the smallest that break the same promise are the ones to shrink, since some end
+ * in a long story, others in a short one.
  */
 async function smallestOf(
   violation: Violation,
   lists: number[][],
   { runOne, isOver }: { runOne: (choices: Choices) => Promise<WorldResult>; isOver: () => boolean },
-): Promise<number[][]> {
-  let best = lists;
+): Promise<number[][][]> {
+  const found = [lists];
   for (let index = 0; index < SMALL_WORLDS_MAX && !isOver(); index++) {
     const mildness = MILDNESSES[index % MILDNESSES.length] ?? 0;
     const choices = Choices.fromSeed(worldSeed(SMALL_WORLDS_SEED, index), mildness);
     const world = await runOne(choices);
     if (world.violation?.invariant !== violation.invariant) continue;
-    const recorded = choices.recorded();
-    if (weightOf(recorded) < weightOf(best)) best = recorded;
+    found.push(choices.recorded());
   }
-  return best;
+  return found.sort((one, other) => weightOf(one) - weightOf(other)).slice(0, STARTS_MAX);
 }
 
 function budget(milliseconds: number): () => boolean {
