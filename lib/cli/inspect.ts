@@ -108,9 +108,13 @@ function toText(look: Look): string {
         ]),
     ...(survey.foreign.length === 0 ? [] : [`foreign   ${survey.foreign.join(', ')}`]),
     ...describeDamages(look).map((damage) => `damage    ${damage}`),
-    ...(judgement.lost === 0n ? [] : [`lost      ${countText(judgement.lost)} entries`]),
+    ...(judgement.lost === 0n ? [] : [`lost      ${entriesText(judgement.lost)}`]),
   ];
   return `${segmentTable(look)}\n${lines.join('\n')}\n`;
+}
+
+function entriesText(count: bigint): string {
+  return `${countText(count)} ${count === 1n ? 'entry' : 'entries'}`;
 }
 
 function segmentTable({ segments, survey }: Look): string {

@@ -13,7 +13,7 @@ const BYTES = [
   ...['round-trip', 'offsets-add-up', 'nested-records', 'native-equals-portable'].map(promise),
   ...['crash-is-not-corruption', 'bit-flips-are-detected'].map(promise),
   ...['arbitrary-bytes-never-throw', 'damage-is-told', 'simulated-worlds'].map(promise),
-  ...['golden', 'reader', 'recovery'].map(unit),
+  ...['golden', 'reader', 'recovery', 'recovery-sequence'].map(unit),
 ];
 const WRITER = [
   ...['waiters', 'batch', 'sync-alone', 'sync-goal', 'write-fully', 'settlement'].map(unit),
