@@ -7,13 +7,12 @@ import { WalReader } from '../index.js';
 import type { ExitCode } from './exit-codes.js';
 import { measureAppends } from './measure.js';
 import { checkIsDirectory, makeOwnFolder } from './own-folder.js';
-import { SignalWatch } from './signals.js';
 import type { Streams } from './streams.js';
 import type { Alignment } from './text-table.js';
 import { countText, textTable } from './text-table.js';
 import { PathError } from './target.js';
 import type { Told } from './told.js';
-import { jsonLine, tell } from './told.js';
+import { jsonLine, tellUntilSignal } from './told.js';
 import { EXIT } from './exit-codes.js';
 import type { Command } from './usage.js';
 
@@ -46,14 +45,8 @@ interface Row {
 }
 
 /** Runs the command; resolves to its exit code. */
-export async function runBench(command: BenchCommand, streams: Streams): Promise<ExitCode> {
-  const watch = new SignalWatch();
-  try {
-    const code = await tell('bench', streams, () => bench(command, watch.signal));
-    return watch.exitCode ?? code;
-  } finally {
-    watch.release();
-  }
+export function runBench(command: BenchCommand, streams: Streams): Promise<ExitCode> {
+  return tellUntilSignal('bench', streams, (signal) => bench(command, signal));
 }
 
 async function bench(

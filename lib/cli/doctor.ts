@@ -4,10 +4,9 @@ import type { ExitCode } from './exit-codes.js';
 import { EXIT } from './exit-codes.js';
 import { checkDirectory } from './doctor-directory.js';
 import { checkMachine } from './doctor-machine.js';
-import { SignalWatch } from './signals.js';
 import type { Streams } from './streams.js';
 import type { Told } from './told.js';
-import { jsonLine, tell } from './told.js';
+import { jsonLine, tellUntilSignal } from './told.js';
 import type { Command } from './usage.js';
 
 type DoctorCommand = Extract<Command, { kind: 'doctor' }>;
@@ -22,14 +21,8 @@ export interface Finding {
 }
 
 /** Runs the command; resolves to its exit code. */
-export async function runDoctor(command: DoctorCommand, streams: Streams): Promise<ExitCode> {
-  const watch = new SignalWatch();
-  try {
-    const code = await tell('doctor', streams, () => look(command, watch.signal));
-    return watch.exitCode ?? code;
-  } finally {
-    watch.release();
-  }
+export function runDoctor(command: DoctorCommand, streams: Streams): Promise<ExitCode> {
+  return tellUntilSignal('doctor', streams, (signal) => look(command, signal));
 }
 
 async function look({ directory, json }: DoctorCommand, signal: AbortSignal): Promise<Told> {

@@ -10,10 +10,10 @@ import { runDump } from './dump.js';
 import type { ExitCode } from './exit-codes.js';
 import { EXIT } from './exit-codes.js';
 import { runInspect } from './inspect.js';
-import { Output } from './output.js';
 import { runRepair } from './repair.js';
 import type { Streams } from './streams.js';
 import { runTail } from './tail.js';
+import { print } from './told.js';
 import { runTruncate } from './truncate.js';
 import { runVerify } from './verify.js';
 import type { Command } from './usage.js';
@@ -31,9 +31,9 @@ async function main(args: readonly string[], streams: Streams): Promise<ExitCode
   }
   switch (command.kind) {
     case 'help':
-      return print(command.text, streams);
+      return print(command.text, streams, 'uring-wal');
     case 'version':
-      return print(`${packageVersion()}\n`, streams);
+      return print(`${packageVersion()}\n`, streams, 'uring-wal');
     case 'append':
       return runAppend(command, streams);
     case 'dump':
@@ -55,15 +55,6 @@ async function main(args: readonly string[], streams: Streams): Promise<ExitCode
     default:
       return assertNever(command);
   }
-}
-
-async function print(text: string, streams: Streams): Promise<ExitCode> {
-  const output = new Output(streams.stdout);
-  output.write(text);
-  const state = await output.finish();
-  if (state.kind !== 'failed') return EXIT.OK;
-  streams.stderr.write(`uring-wal: cannot write to standard output: ${state.cause.message}\n`);
-  return EXIT.IO;
 }
 
 function packageVersion(): string {

@@ -6,6 +6,7 @@ import type { ExitCode } from './exit-codes.js';
 import { EXIT } from './exit-codes.js';
 import { Output } from './output.js';
 import { describeError, describeFailure } from './report.js';
+import { SignalWatch } from './signals.js';
 import type { Streams } from './streams.js';
 import { NoLogError } from './target.js';
 
@@ -35,15 +36,35 @@ export async function tell(
     complain(text);
     return code;
   }
-  const output = new Output(streams.stdout);
-  output.write(told.text);
-  const state = await output.finish();
-  if (state.kind === 'failed') {
-    complain(`cannot write to standard output: ${state.cause.message}`);
-    return EXIT.IO;
-  }
+  const printed = await print(told.text, streams, `uring-wal ${name}`);
+  if (printed !== EXIT.OK) return printed;
   if (told.complaint !== undefined) complain(told.complaint);
   return told.code;
+}
+
+/** The same for work that a signal ends early; the exit code then tells which it was. */
+export async function tellUntilSignal(
+  name: string,
+  streams: Streams,
+  work: (signal: AbortSignal) => Promise<Told>,
+): Promise<ExitCode> {
+  const watch = new SignalWatch();
+  try {
+    const code = await tell(name, streams, () => work(watch.signal));
+    return watch.exitCode ?? code;
+  } finally {
+    watch.release();
+  }
+}
+
+/** Prints all of a text, or says in the name of `who` why that cannot be done. */
+export async function print(text: string, streams: Streams, who: string): Promise<ExitCode> {
+  const output = new Output(streams.stdout);
+  output.write(text);
+  const state = await output.finish();
+  if (state.kind !== 'failed') return EXIT.OK;
+  streams.stderr.write(`${who}: cannot write to standard output: ${state.cause.message}\n`);
+  return EXIT.IO;
 }
 
 /** Words and exit code for what the world did; a bug of ours is thrown on. */
