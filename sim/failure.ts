@@ -8,7 +8,7 @@ import { worldSeed } from './random.js';
 import { runListsOf, shrink } from './shrink.js';
 import { describeViolation, storyOf } from './story.js';
 import { type WorldToken, choicesOf, encodeToken } from './token.js';
-import { type RunWorld, type WorldResult, runWorld } from './world.js';
+import { type RunWorld, type WorldLimits, type WorldResult, runWorld } from './world.js';
 
 /** A failing world, made small. */
 export interface ShrunkCase {
@@ -51,35 +51,40 @@ export async function shrinkCase(
     runOne: (small) => run(small, limits),
     isOver: budget(milliseconds / 4),
   });
-  let best: ShrunkCase | undefined;
+  let best: Shown | undefined;
   let runs = 0;
   for (const start of starts) {
     if (best !== undefined && (isOver() || best.steps.length <= STEPS_FEW)) break;
     const small = await shrink(start, runListsOf(limits, run), { runsMax: 20_000, isOver });
     runs += small.runs;
-    const found = await shownCase({ source: { kind: 'lists', lists: small.lists }, limits }, run);
-    if (found === undefined) continue;
-    const isShorter = best === undefined || found.steps.length < best.steps.length;
-    if (isShorter) best = { ...found, choicesBefore: countOf(lists), runs };
+    const shown = await show(small.lists, limits, run);
+    if (shown === undefined) continue;
+    if (best === undefined || shown.steps.length < best.steps.length) best = shown;
   }
-  return best && { ...best, runs };
+  return best && { ...best, choicesBefore: countOf(lists), runs };
 }
 
+/** A world that was shrunk, and its story. */
+type Shown = Omit<ShrunkCase, 'choicesBefore' | 'runs'>;
+
 /** Runs a shrunk world once more, to tell its story. */
-async function shownCase(token: WorldToken, run: RunWorld): Promise<ShrunkCase | undefined> {
-  const choices = choicesOf(token.source);
-  const shown = await run(choices, token.limits, { traced: true });
-  if (shown.violation === undefined || shown.trace === undefined) return undefined;
-  const { lists } = token.source.kind === 'lists' ? token.source : { lists: choices.recorded() };
+async function show(
+  lists: ChoiceLists,
+  limits: WorldLimits,
+  run: RunWorld,
+): Promise<Shown | undefined> {
+  const token: WorldToken = { source: { kind: 'lists', lists }, limits };
+  const { violation, trace, profile } = await run(choicesOf(token.source), limits, {
+    traced: true,
+  });
+  if (violation === undefined || trace === undefined) return undefined;
   return {
-    violation: shown.violation,
+    violation,
     token: encodeToken(token),
-    steps: storyOf(shown.trace),
-    trace: shown.trace,
-    profile: shown.profile,
-    choicesBefore: countOf(lists),
+    steps: storyOf(trace),
+    trace,
+    profile,
     choicesAfter: countOf(lists),
-    runs: 0,
   };
 }
 
