@@ -5,16 +5,14 @@ import { join } from 'node:path';
 import type { WalChunk, WalEnd } from '../index.js';
 import { WalReader } from '../index.js';
 import type { ExitCode } from './exit-codes.js';
-import { EXIT } from './exit-codes.js';
 import { describeDamages, exitCodeOfLook } from './inspect.js';
 import { describeEnd, exitCodeOf } from './log-end.js';
 import { lookAt } from './look.js';
-import { Output } from './output.js';
 import { ProgressBar } from './progress.js';
 import type { Streams } from './streams.js';
 import { findTarget } from './target.js';
 import type { Told } from './told.js';
-import { failureOf, jsonLine, tell } from './told.js';
+import { jsonLine, tell } from './told.js';
 import { segmentName } from '../segments.js';
 import type { Command } from './usage.js';
 import { segmentNumbers } from './walk.js';
@@ -24,38 +22,23 @@ type VerifyCommand = Extract<Command, { kind: 'verify' }>;
 /** Smaller logs are verified before a progress bar could be read; bytes. */
 const PROGRESS_FILE_BYTES_MIN = 64 * 1024 * 1024;
 
+/** Runs the command; resolves to its exit code. */
+export function runVerify(command: VerifyCommand, streams: Streams): Promise<ExitCode> {
+  return tell('verify', streams, async () => {
+    const target = await findTarget(command.log);
+    if (target.kind === 'directory') return verifyDirectory(target.path, command, streams);
+    const { tally, end } = await verify(command.log, streams);
+    return {
+      text: command.json ? toJson(tally, end) : toText(tally, end),
+      code: exitCodeOf(end),
+      complaint: end.kind === 'clean' ? undefined : describeEnd(end),
+    };
+  });
+}
+
 interface Verdict {
   readonly tally: Tally;
   readonly end: WalEnd;
-}
-
-/** Runs the command; resolves to its exit code. */
-export async function runVerify(command: VerifyCommand, streams: Streams): Promise<ExitCode> {
-  const complain = (text: string): void => {
-    streams.stderr.write(`uring-wal verify: ${text}\n`);
-  };
-  let verdict: Verdict;
-  try {
-    const target = await findTarget(command.log);
-    if (target.kind === 'directory') {
-      return await tell('verify', streams, () => verifyDirectory(target.path, command, streams));
-    }
-    verdict = await verify(command.log, streams);
-  } catch (error) {
-    const { code, text } = failureOf(error);
-    complain(text);
-    return code;
-  }
-  const { tally, end } = verdict;
-  const output = new Output(streams.stdout);
-  output.write(command.json ? toJson(tally, end) : toText(tally, end));
-  const state = await output.finish();
-  if (state.kind === 'failed') {
-    complain(`cannot write to standard output: ${state.cause.message}`);
-    return EXIT.IO;
-  }
-  if (end.kind !== 'clean') complain(describeEnd(end));
-  return exitCodeOf(end);
 }
 
 async function verify(log: string, streams: Streams): Promise<Verdict> {
