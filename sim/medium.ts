@@ -39,5 +39,5 @@ export function drawDamage(environment: SimEnvironment, oracle: Oracle, path: st
   const intact = before.filter(
     ({ entry, offset: at, length }) => entry?.bytes.compare(image, at, at + length) === 0,
   );
-  oracle.damaged(intact, before.length - intact.length);
+  oracle.damaged(intact);
 }

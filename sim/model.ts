@@ -37,6 +37,7 @@ export interface ModelEntry {
 export interface FoundRecord {
   readonly offset: number;
   readonly length: number;
+  readonly sequence: bigint;
   /** Undefined: nobody ever submitted such a record. */
   readonly entry: ModelEntry | undefined;
 }
@@ -75,6 +76,11 @@ export class Model {
     return this.entries[Number(sequence - this.#sequenceBase)];
   }
 
+  /** Whether bytes stand in the value of a submitted entry. */
+  isNested(bytes: Buffer): boolean {
+    return this.entries.some(({ entry }) => bufferOf(entry.value).includes(bytes));
+  }
+
   /** Every whole valid record in an image from an offset on, wherever it starts. */
   *locate(image: Buffer, from: number): Generator<FoundRecord> {
     let at = image.indexOf(MAGIC_BYTES, from + MAGIC_AT);
@@ -88,16 +94,16 @@ export class Model {
   /** The record at an offset of an image, if a whole valid one stands there. */
   recordAt(image: Buffer, offset: number, size: number): FoundRecord | undefined {
     if (offset + 29 > size) return undefined;
-    const index = Number(image.readBigUInt64LE(offset + 8) - this.#sequenceBase);
-    const entry = this.entries[index];
+    const sequence = image.readBigUInt64LE(offset + 8);
+    const entry = this.bySequence(sequence);
     if (entry !== undefined && offset + entry.bytes.length <= size) {
       const { length } = entry.bytes;
       if (entry.bytes.compare(image, offset, offset + length) === 0) {
-        return { offset, length, entry };
+        return { offset, length, sequence, entry };
       }
     }
     const length = recordLengthAt(image, offset, size);
-    return length === 0 ? undefined : { offset, length, entry: undefined };
+    return length === 0 ? undefined : { offset, length, sequence, entry: undefined };
   }
 
   /** All records from the front of an image, as a reader finds them. */

@@ -1,6 +1,7 @@
 // Holds what the library told its callers against what is on the simulated disk. Called after every
 // step in which a promise settled, and after every recovery.
 
+import { DamageKnowledge } from './damage-knowledge.js';
 import type { SimInode } from './disk-file.js';
 import type { SimEnvironment } from './environment.js';
 import { type FoundRecord, Model, type ModelEntry, at, describe, holds } from './model.js';
@@ -33,6 +34,7 @@ const REFUSALS: ReadonlySet<string | undefined> = new Set([
 
 export class Oracle {
   readonly model = new Model();
+  readonly damage = new DamageKnowledge(this.model);
   readonly #environment: SimEnvironment;
   readonly #path: string;
   /** Every byte before this offset was verified to be on the medium. */
@@ -43,10 +45,6 @@ export class Oracle {
   #cacheLived = true;
   /** Writeback failures up to the last recovery. */
   #writebackFailures = 0;
-  /** After damage to the medium: the records that it left whole, and how many it destroyed. */
-  /** Entries that a sector written to the wrong place has put behind later ones, whole. */
-  readonly #misplaced = new Set<ModelEntry>();
-  #damaged: { readonly intact: readonly FoundRecord[]; readonly destroyed: number } | undefined;
 
   constructor(environment: SimEnvironment, path: string) {
     this.#environment = environment;
@@ -130,18 +128,18 @@ export class Oracle {
   }
 
   /** The medium was damaged; `intact` are the records that are still whole. */
-  damaged(intact: readonly FoundRecord[], destroyed: number): void {
-    this.#damaged = { intact, destroyed };
+  damaged(intact: readonly FoundRecord[]): void {
+    this.damage.intact = intact;
   }
 
   get isDamaged(): boolean {
-    return this.#damaged !== undefined;
+    return this.damage.intact !== undefined;
   }
 
   /** An open was refused as corrupt. */
   refusedAsCorrupt(): void {
     const { checks, fileSystem } = this.#environment;
-    if (this.#damaged !== undefined || fileSystem.profile === 'lying') {
+    if (this.isDamaged || fileSystem.profile === 'lying') {
       checks.that(true, 'corruption-reported', () => '');
       return;
     }
@@ -162,11 +160,12 @@ export class Oracle {
     const { records, end } = found;
     this.#checkReport(report, records, end, log.size);
     const isLying = fileSystem.profile === 'lying';
+    this.damage.recovered(records, bufferOf(log.cache));
     this.#checkOrigin(records);
     if (!isLying) {
       checks.that(true, 'crash-is-not-corruption', () => '');
-      if (this.#damaged === undefined) this.#checkSurvival(records);
-      else this.#checkDamage(report, end, this.#damaged.intact);
+      if (this.damage.intact === undefined) this.#checkSurvival(records);
+      else this.#checkDamage(report, end, this.damage.intact);
       this.#checkKeptIsDurable(log, end);
     }
     this.#adopt(records, end);
@@ -227,8 +226,8 @@ export class Oracle {
     size: number,
   ): void {
     const { checks } = this.#environment;
-    const first = records[0]?.entry?.entry.sequence;
-    const last = records.at(-1)?.entry?.entry.sequence;
+    const first = records[0]?.sequence;
+    const last = records.at(-1)?.sequence;
     const exact = report.records === records.length && report.bytes === end && size === end;
     checks.that(
       exact && report.firstSequence === first && report.lastSequence === last,
@@ -241,7 +240,8 @@ export class Oracle {
 
   #checkOrigin(records: readonly FoundRecord[]): void {
     const { checks, fileSystem } = this.#environment;
-    for (const { entry, offset } of records) {
+    for (const { entry, sequence, offset } of records) {
+      if (this.damage.isExposed(sequence)) continue;
       checks.that(entry !== undefined && entry.state !== 'refused', 'nothing-invented', () =>
         entry === undefined
           ? `the record at offset ${String(offset)} was never submitted`
@@ -251,7 +251,7 @@ export class Oracle {
       checks.that(entry.state !== 'gone', 'no-resurrection', () => {
         return `${describe(entry)} had been left out of the log, and is back`;
       });
-      if (entry.offset < 0 || this.#damaged !== undefined || this.#misplaced.has(entry)) continue;
+      if (entry.offset < 0 || this.isDamaged || this.damage.isMisplaced(entry)) continue;
       checks.that(entry.offset === offset, 'offsets-exact', () => {
         return `${describe(entry)} was acknowledged at ${at(entry)}, and is at ${String(offset)}`;
       });
@@ -265,7 +265,7 @@ export class Oracle {
     for (const { entry } of records) {
       if (entry === undefined) continue;
       kept.add(entry);
-      if (this.#misplaced.has(entry)) continue;
+      if (this.damage.isMisplaced(entry)) continue;
       this.#environment.checks.that(entry.index > last, 'order-without-gaps', () => {
         return `${describe(entry)} is replayed behind entry ${String(last)}`;
       });
@@ -339,12 +339,8 @@ export class Oracle {
     for (const entry of this.model.entries) {
       if (entry.state !== 'refused') entry.state = 'gone';
     }
-    let last = -1;
     for (const { entry, offset } of records) {
       if (entry === undefined) continue;
-      // Records carry no chain: only damage can do this, and nobody could see it.
-      if (this.#damaged !== undefined && entry.index <= last) this.#misplaced.add(entry);
-      last = Math.max(last, entry.index);
       entry.state = 'durable';
       entry.offset = offset;
     }
@@ -352,6 +348,6 @@ export class Oracle {
     this.#recoveredEnd = end;
     this.#cacheLived = true;
     this.#writebackFailures = this.#environment.writebackFailures;
-    this.#damaged = undefined;
+    this.damage.intact = undefined;
   }
 }
