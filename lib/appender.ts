@@ -153,9 +153,10 @@ export class Appender {
       onFailure: (error) => {
         const { path } = this.#options;
         const isPoisoned = pipeline.poison !== undefined;
-        events[isPoisoned ? 'poisoned' : 'error'].publish(() => ({ path, error }));
         this.#options.sequencer?.reset(pipeline.writtenSequence);
         this.#rejectLine(error);
+        // Whoever listens may append at once, so everybody who must be rejected is out by now.
+        events[isPoisoned ? 'poisoned' : 'error'].publish(() => ({ path, error }));
         this.#admitWaiting();
         if (isPoisoned) this.#options.onPoisoned?.();
       },
