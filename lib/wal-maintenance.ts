@@ -5,6 +5,7 @@ import type { Appender } from './appender.js';
 import type { CommitPipeline } from './commit.js';
 import { WalError } from './errors.js';
 import type { IoDriver } from './io/driver.js';
+import type { Segment } from './segments.js';
 import { findCut, segmentHolds } from './wal-cut.js';
 import type { WalFiles } from './wal-files.js';
 import { IntactError } from './wal-files.js';
@@ -86,9 +87,10 @@ export class WalMaintenance {
   async #truncateBefore(bound: bigint): Promise<TruncateResult> {
     const { driver, files, followers, directory, appender } = this.#log;
     appender.checkPoison();
-    const covered = files.segments
-      .slice(0, -1)
-      .filter(({ last }) => last !== undefined && last < bound);
+    if (this.#coveredBy(bound).length === 0) return { removed: [], stopped: undefined };
+    // The checkpoint may be in this very log, and no more than written.
+    await this.#makeDurable();
+    const covered = this.#coveredBy(bound);
     const isLeased = (number: number): boolean => followers.isLeased(number);
     let stopped: string | undefined;
     let count = 0;
@@ -107,6 +109,26 @@ export class WalMaintenance {
     appender.checkPoison();
     if (removable.length > 0) await files.removeFirst(removable);
     return { removed: removable.map(({ number }) => number), stopped };
+  }
+
+  /** The segments, the active one left out, all of whose entries have a lower sequence. */
+  #coveredBy(bound: bigint): Segment[] {
+    return this.#log.files.segments
+      .slice(0, -1)
+      .filter(({ last }) => last !== undefined && last < bound);
+  }
+
+  /** Makes all durable that was taken before. Unlike a flush, it fails only with the log itself. */
+  async #makeDurable(): Promise<void> {
+    const { appender } = this.#log;
+    const { pipeline, stats } = appender;
+    if (stats.waiting === 0 && pipeline.end === pipeline.durableEnd) return;
+    await appender.exchange(async (drained) => {
+      await new Promise<void>((resolve, reject) => {
+        drained.flush(resolve, reject);
+      });
+      return drained;
+    });
   }
 
   async #truncateAfter(bound: bigint): Promise<void> {

@@ -186,6 +186,55 @@ forEachDriver((name) => {
       expect((await wal.truncateBefore(100n)).removed).toEqual([3, 4]);
     });
 
+    test.each(['acknowledged as written', 'not yet acknowledged'])(
+      'a checkpoint in the log, %s, is durable before anything is removed',
+      async (state) => {
+        const driver = new FaultyDriver(newDriver(name));
+        onTestFinished(() => driver.close());
+        const wal = await open(freshDirectory(), { driver, sync: 'manual' });
+        await wal.appendMany(puts(15, 1, 500));
+        const appended = wal.put('checkpoint', 'all of it');
+        if (state === 'acknowledged as written') await appended;
+        driver.forget();
+        expect(await wal.truncateBefore(15n)).toEqual({ removed: [1, 2], stopped: undefined });
+        const { sequence, segment } = await appended;
+        const active = `wal_0000000${String(segment)}.log`;
+        const kinds = driver.operations.map(({ kind, path, dsync }) => {
+          const isSync = kind === 'sync' || (kind === 'write' && dsync);
+          return isSync && path.endsWith(active) ? 'durable' : kind;
+        });
+        expect(kinds.slice(0, kinds.indexOf('rename'))).toContain('durable');
+        expect(kinds.filter((kind) => kind === 'remove').length).toBeGreaterThan(1);
+        expect(wal.durableSequence).toBe(sequence);
+        // It has its zeros ahead, and goes on.
+        expect(await wal.put('more', '', { sync: true })).toMatchObject({ segment });
+      },
+    );
+
+    test('where that checkpoint cannot be made durable, nothing is removed', async () => {
+      const driver = new FaultyDriver(newDriver(name));
+      onTestFinished(() => driver.close());
+      const directory = freshDirectory();
+      const wal = await open(directory, { driver, sync: 'manual' });
+      await wal.appendMany(puts(16, 1, 500));
+      driver.next('sync', fail('EIO'), 1, ({ path }) => path.endsWith('wal_00000003.log'));
+      await expectRejection(wal.truncateBefore(15n), 'ERR_WAL_SYNC', 'EIO');
+      await expectRejection(wal.truncateBefore(15n), 'ERR_WAL_POISONED', 'EIO');
+      await rejectionOf(wal.close());
+      expect(names(directory)).toEqual([1, 2, 3]);
+    });
+
+    test('appends that find no room in the log do not keep it from making some', async () => {
+      const wal = await open(freshDirectory(), { maxWalFilesHard: 3, sync: 'manual' });
+      await wal.appendMany(puts(21, 1, 500));
+      const refused = puts(3, 22, 500).map((entry) => rejectionOf(wal.append(entry)));
+      expect(await wal.truncateBefore(15n)).toMatchObject({ removed: [1, 2] });
+      for (const error of await Promise.all(refused)) {
+        expect(error).toMatchObject({ code: 'ERR_WAL_FULL' });
+      }
+      expect(await wal.append(put(22, 500))).toMatchObject({ sequence: 22n, segment: 4 });
+    });
+
     test('after a crash at any step, what the checkpoint does not cover is there', async () => {
       const { wal, directory } = await filled();
       await wal.close();

@@ -319,6 +319,7 @@ export class Wal {
   /**
    * Forgets what a checkpoint covers: whole segments all of whose entries have a lower sequence,
    * oldest first. Never the active one, none that a reader still needs, none that cannot be read.
+   * Before any goes, what was appended before the call, perhaps the checkpoint, is made durable.
    *
    * @throws TypeError or RangeError for what is no sequence; WalError `ERR_WAL_WRITE`,
    * `ERR_WAL_SYNC`, `ERR_WAL_POISONED`, `ERR_WAL_CLOSED`.

@@ -15,6 +15,7 @@ export const WAL_ACTIVITIES = {
   'truncate-before': 'truncateBefore resolved',
   'segments-removed': '… and had removed segments',
   checkpoint: 'everything was removed but the sequence',
+  'checkpoint-in-log': 'a checkpoint that was only written let segments go',
   'truncate-after': 'truncateAfter resolved',
   'truncate-after-refused': 'truncateAfter was refused, and nothing was changed',
   read: 'the whole log was read',

@@ -295,16 +295,24 @@ class Session {
     if (sequence > 0n) await this.#removeBefore(sequence);
   }
 
-  async #removeBefore(sequence: bigint): Promise<void> {
+  /** Resolves to how many segments went. */
+  async #removeBefore(sequence: bigint): Promise<number> {
     this.#note(`truncate before ${String(sequence)}`);
+    const { lastId } = this.#model;
     this.#model.removingBelow(sequence);
+    let count = 0;
     await this.#tolerant(() =>
       this.#log.during('truncate-before', async () => {
         const { removed } = await this.#wal.truncateBefore(sequence);
         this.#reached('truncate-before');
-        if (removed.length > 0) this.#reached('segments-removed');
+        if (removed.length === 0) return;
+        count = removed.length;
+        this.#reached('segments-removed');
+        // What was appended before may be the checkpoint.
+        this.#model.flushed(lastId);
       }),
     );
+    return count;
   }
 
   async #read(): Promise<void> {
@@ -326,8 +334,24 @@ class Session {
   /** All of the log is covered: what is left is an empty segment, and the sequence. */
   async #checkpoint(): Promise<void> {
     await this.#rotate();
+    if (this.#pick(2) === 1) {
+      await this.#checkpointInLog();
+      return;
+    }
     await this.#removeBefore((this.#wal.durableSequence ?? 0n) + 1n);
     this.#reached('checkpoint');
+  }
+
+  /** The checkpoint is an entry that was written: no segment goes before it is durable. */
+  async #checkpointInLog(): Promise<void> {
+    const entry = this.#submit(3);
+    this.#note(`put entry ${String(entry.id)} as a checkpoint`);
+    const told = await this.#outcome([entry], false, () =>
+      this.#wal.append(plainOf(entry), { sync: false }),
+    );
+    if (told === undefined || (await this.#removeBefore(told.sequence)) === 0) return;
+    checkPlace(this.#process.environment, this.#model, [entry], told, true);
+    this.#reached('checkpoint-in-log');
   }
 
   async #truncateAfter(): Promise<void> {

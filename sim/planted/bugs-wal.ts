@@ -11,6 +11,11 @@ export const WAL_BUGS: readonly Mutation[] = [
     find: '      await this.#disavow();\n      for (',
     replace: '      this.#disavow().catch(() => undefined);\n      for (',
   }),
+  wal('deletes-before-checkpoint', 'segments go while the checkpoint is written, and not durable', {
+    file: 'lib/wal-maintenance.ts',
+    find: '    await this.#makeDurable();',
+    replace: '    if (bound < 0n) await this.#makeDurable();',
+  }),
   wal('rotates-without-directory-sync', 'the directory entry of a new segment is not durable', {
     file: 'lib/wal-spare.ts',
     find: '      await file.sync();\n      await this.#syncDirectory();',
