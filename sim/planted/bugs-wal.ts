@@ -142,6 +142,12 @@ export const WAL_BUGS: readonly Mutation[] = [
     find: '    await this.#driver.rename(path, to);',
     replace: '    await this.#driver.remove(path);',
   }),
+  wal('copy-forgotten', 'what trim or salvage cuts off a segment is not kept', {
+    file: 'lib/recovery.ts',
+    find: 'const kept = keep ? await quarantine(driver, file, window, end) : undefined;',
+    replace:
+      'const kept = keep && size < 0 ? await quarantine(driver, file, window, end) : undefined;',
+  }),
 ];
 
 function wal(name: string, breaks: string, { file, find, replace }: Edit): Mutation {
