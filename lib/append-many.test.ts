@@ -43,14 +43,22 @@ describe('appendMany', () => {
     await writer.close();
   });
 
+  test('what only looks like an array is refused, with nothing appended', async () => {
+    const writer = await UringWalWriter.open(join(directory, 'log'));
+    for (const none of ['entries', { length: 1, 0: entries[0] }, new Set(entries), undefined]) {
+      const appended = writer.appendMany(none as unknown as WalEntry[]);
+      await expect(appended).rejects.toThrow(new TypeError('entries must be an array'));
+    }
+    expect(writer.stats().end).toBe(0);
+    await writer.close();
+  });
+
   test('a bad entry rejects, and none behind it is tried', async () => {
     const writer = await UringWalWriter.open(join(directory, 'log'), { maxRecordBytes: 100 });
     const tooLarge = WalEntry.put(2, 'k', 'v'.repeat(100));
     const some = [WalEntry.put(1, 'a', ''), tooLarge, WalEntry.put(3, 'b', '')];
     await expect(writer.appendMany(some)).rejects.toThrow(RangeError);
     expect(writer.stats().acknowledged).toBe(1);
-    const noArray = 'entries' as unknown as WalEntry[];
-    await expect(writer.appendMany(noArray)).rejects.toThrow(TypeError);
     await writer.close();
     await expect(writer.appendMany(some)).rejects.toMatchObject({ code: 'ERR_WAL_CLOSED' });
   });

@@ -12,10 +12,12 @@ import {
   lengthsAgree,
   scanFile,
   sequencesAt,
+  valueAt,
 } from './scan.js';
 import type { CountedWindow } from './test-tools/memory-window.js';
 import { windowOver } from './test-tools/memory-window.js';
 import { putOfSize, samplePut, samplePuts } from './test-tools/records.js';
+import { plainBatchRecord, plainBatchValue, puts } from './test-tools/wals.js';
 import { WINDOW_BYTES } from './window.js';
 
 const { STOP } = record;
@@ -25,6 +27,8 @@ const AT_KEY_LENGTH = 17;
 interface Walked {
   readonly offsets: number[];
   readonly runs: number;
+  /** Runs that are said to hold atomic batches. */
+  readonly batchRuns: number;
   readonly end: { readonly offset: number; readonly reason: number };
   readonly cost: CountedWindow['cost'];
 }
@@ -33,10 +37,12 @@ async function walk(bytes: Uint8Array, from = 0): Promise<Walked> {
   const { window, cost } = windowOver(bytes);
   const scan = scanFile(window, from);
   const offsets: number[] = [];
+  let batchRuns = 0;
   for (let runs = 0; ; runs++) {
     const next = await scan.next();
-    if (next.done === true) return { offsets, runs, end: next.value, cost };
-    const { table, count, base } = next.value;
+    if (next.done === true) return { offsets, runs, batchRuns, end: next.value, cost };
+    const { table, count, base, hasBatches } = next.value;
+    if (hasBatches) batchRuns++;
     for (let index = 0; index < count; index++) {
       const row = record.TABLE_HEADER + index * record.TABLE_STRIDE;
       offsets.push(base + (table[row] ?? 0));
@@ -103,25 +109,59 @@ describe('where it stops, and why', () => {
     expect(end).toEqual({ offset: last, reason });
   });
 
-  test('an atomic batch with the right checksum that is none inside', async () => {
-    const bad = independentEncode({ ...samplePut(2), key: Buffer.alloc(0) });
-    const copy = Buffer.from(bad);
-    copy[16] = record.TYPE_BATCH;
-    record.sealRecords(copy, 0, copy.length);
-    const [first, third] = [samplePut(1), samplePut(3)].map(independentEncode);
-    const { offsets, end } = await walk(Buffer.concat([first ?? copy, copy, third ?? copy]));
+  test('a header across the end of a window: what it says first', async () => {
+    const before = putOfSize(1, WINDOW_BYTES - 6);
+    const odd = Buffer.from(independentEncode(samplePut(2)));
+    odd.writeUInt32LE(0, 4);
+    odd.writeUInt32LE(1, AT_KEY_LENGTH);
+    const { offsets, end } = await walk(Buffer.concat([independentEncode(before), odd]));
     expect(offsets).toEqual([0]);
-    expect(end).toEqual({ offset: first?.length, reason: STOP.BAD_BATCH });
+    expect(end).toEqual({ offset: WINDOW_BYTES - 6, reason: STOP.BAD_MAGIC });
   });
 });
 
-test('sequences of a single record', () => {
-  const bytes = independentEncode(samplePut(7));
-  const table = new Uint32Array(8);
-  record.scanRecords(bytes, 0, bytes.length, table);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const found = sequencesAt(bytes, view, table, record.TABLE_HEADER);
-  expect(found).toEqual({ first: 7n, last: 7n });
+describe('atomic batches', () => {
+  const three = plainBatchValue(puts(3));
+  const batch = plainBatchRecord(1n, three);
+  const put = independentEncode(samplePut(4));
+  const row = (index: number): number => record.TABLE_HEADER + index * record.TABLE_STRIDE;
+
+  test('are found among other records, and the run says so', async () => {
+    const log = [batch, put, plainBatchRecord(5n, plainBatchValue(puts(2))), put];
+    const bytes = Buffer.concat(log);
+    const starts = log.map((_, index) => Buffer.concat(log.slice(0, index)).length);
+    const { offsets, end, batchRuns } = await walk(bytes);
+    expect(offsets).toEqual(starts);
+    expect(end).toEqual({ offset: bytes.length, reason: STOP.END });
+    expect(batchRuns).toBe(1);
+    expect((await walk(independentLog(samplePuts(3)).bytes)).batchRuns).toBe(0);
+  });
+
+  test('one with the right checksum that is none inside ends the log before it', async () => {
+    const bad = plainBatchRecord(7n, samplePut(2).value);
+    const { offsets, end } = await walk(Buffer.concat([batch, put, bad, put]));
+    expect(offsets).toEqual([0, batch.length]);
+    expect(end).toEqual({ offset: batch.length + put.length, reason: STOP.BAD_BATCH });
+  });
+
+  test('value and sequences of each record of a table', () => {
+    // A put may hold what a batch holds.
+    const inside = independentEncode({ ...samplePut(9), value: three });
+    const bytes = Buffer.concat([put, batch, inside, plainBatchRecord(20n, Buffer.from('odd'))]);
+    const table = new Uint32Array(row(4));
+    expect(record.scanRecords(bytes, 0, bytes.length, table)).toBe(4);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const found = [0, 1, 2, 3].map((index) => ({
+      value: Buffer.from(valueAt(bytes, table, row(index))),
+      ...sequencesAt(bytes, view, table, row(index)),
+    }));
+    expect(found).toEqual([
+      { value: samplePut(4).value, first: 4n, last: 4n },
+      { value: three, first: 1n, last: 3n },
+      { value: three, first: 9n, last: 9n },
+      { value: Buffer.from('odd'), first: 20n, last: 20n },
+    ]);
+  });
 });
 
 describe('what a large record may cost', () => {
@@ -203,9 +243,16 @@ describe('told without holding the record', () => {
     expect(await lengthsAgree(window, offset)).toBe(agree);
   });
 
-  test('a key longer than the record', async () => {
-    const bytes = damagedAt(0);
-    bytes.writeUInt32LE(whole.length - 28, offset + AT_KEY_LENGTH);
-    expect(await lengthsAgree(windowOver(bytes).window, offset)).toBe(false);
+  test('a key and no value', async () => {
+    const bytes = independentEncode({ ...plain, value: Buffer.alloc(0) });
+    expect(await lengthsAgree(windowOver(bytes).window, 0)).toBe(true);
+  });
+
+  test.each([1, WINDOW_BYTES])('a key that ends %i bytes behind: by the header', async (by) => {
+    const bytes = Buffer.concat([before, whole, Buffer.alloc(3 * WINDOW_BYTES)]);
+    bytes.writeUInt32LE(whole.length - 29 + by, offset + AT_KEY_LENGTH);
+    const { window, cost } = windowOver(bytes);
+    expect(await lengthsAgree(window, offset)).toBe(false);
+    expect(cost.read).toBe(WINDOW_BYTES);
   });
 });

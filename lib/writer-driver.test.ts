@@ -7,6 +7,7 @@ import { readdirSync } from 'node:fs';
 import type { TestContext } from 'vitest';
 import { describe, expect, test } from 'vitest';
 
+import { ringDescriptors } from './io/test-uring.js';
 import { forEachDriver, newDriver } from './test-tools/drivers.js';
 import { withLockedMemory, withoutIoUring } from './test-tools/launchers.js';
 import { appendAll, expectLog, freshLog } from './test-tools/logs.js';
@@ -125,7 +126,8 @@ forEachDriver((driver) => {
     for (const path of paths) expectLog(path, samplePuts(60));
   });
 
-  test('opened and closed a hundred times: no descriptor is left', async () => {
+  test('opened and closed a hundred times: no descriptor is left, nor a ring', async () => {
+    const rings = ringDescriptors();
     const path = freshLog();
     const open = async (): Promise<void> => {
       const writer = await UringWalWriter.open(path, { driver });
@@ -133,6 +135,7 @@ forEachDriver((driver) => {
     };
     await open();
     const before = readdirSync('/proc/self/fd').length;
+    expect(ringDescriptors()).toBe(rings);
     for (let round = 0; round < 100; round++) await open();
     expect(readdirSync('/proc/self/fd').length).toBe(before);
   });
