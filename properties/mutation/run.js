@@ -4,6 +4,7 @@
 //   npm run mutation -- --only tail,scan        some of them
 //   npm run mutation -- --only tail:120-140     some lines of the built module
 //   npm run mutation -- --jobs 2                so many at a time (default: one)
+//   npm run mutation -- --planted               no mutants: each planted bug (planted-bugs.js)
 //
 // Stryker puts every mutant of a module into one build of it, turned on one at a time, and runs the
 // tests that get there (tests.js beside this file), the quickest first, until one fails.
@@ -13,6 +14,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+
+import { plantAll } from './planted.js';
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 /** By the tests that they meet. */
@@ -28,8 +31,8 @@ const EXIT_USAGE = 64;
 
 const options = parse(process.argv.slice(2));
 mkdirSync(join(ROOT, FOLDER), { recursive: true });
-const rows = options.only.map((one) => ({ module: one, ...run(one) }));
-report(rows);
+if (options.planted) process.exitCode = (await plantAll(options.only)) ? 0 : 1;
+else report(options.only.map((one) => ({ module: one, ...run(one) })));
 
 /** Stryker over one module, so that a run that is cut short has told of those before. */
 function run(module) {
@@ -135,13 +138,15 @@ function scoreOf({ Killed = 0, Timeout = 0, Survived = 0, NoCoverage = 0 }) {
 }
 
 function parse(args) {
-  const found = { only: MODULES, jobs: 1 };
+  const found = { only: [], jobs: 1, planted: false };
   for (let index = 0; index < args.length; index++) {
     if (args[index] === '--only') found.only = (args[(index += 1)] ?? '').split(',');
     else if (args[index] === '--jobs') found.jobs = Number(args[(index += 1)]);
+    else if (args[index] === '--planted') found.planted = true;
     else usage(`unknown option '${args[index]}'`);
   }
   if (!Number.isSafeInteger(found.jobs) || found.jobs < 1) usage('--jobs: how many, from 1 on');
+  if (found.only.length === 0) found.only = found.planted ? [''] : MODULES;
   return found;
 }
 
