@@ -169,25 +169,32 @@ describe('what the search may read', () => {
     return bytes;
   }
 
-  /** Judges a file of `size` bytes: junk, then so many candidates of `length`, a record, zeros. */
-  async function search(size: number, count: number, length: number): Promise<WalEnd> {
+  /** Judges `size` bytes behind others: junk, then so many candidates of `length`, a record. */
+  async function search(
+    size: number,
+    count: number,
+    length: number,
+    before: number,
+  ): Promise<WalEnd> {
     const candidates = Buffer.concat(Array.from({ length: count }, () => head(length)));
     const parts = [junk(8), candidates, whole(RECORD_BYTES)];
     const used = parts.reduce((sum, part) => sum + part.length, 0);
-    const { window } = windowOver(Buffer.concat([...parts, Buffer.alloc(size - used, 5)]));
-    return judgeEnd(window, 0, STOP.BAD_MAGIC);
+    const rest = Buffer.alloc(size - used, 5);
+    const { window } = windowOver(Buffer.concat([zeros(before), ...parts, rest]));
+    return judgeEnd(window, before, STOP.BAD_MAGIC);
   }
 
   test.each([
     // The budget is 256 MiB, or eight times what follows.
-    ['at least 256 MiB', 2 * MIB, 256, MIB],
-    ['each costs two windows more when it is larger than one', 4 * MIB, 64, 2 * MIB],
-    ['as long as an eighth of that', 32 * MIB, 256, MIB],
-    ['eight times what follows', 33 * MIB, 264, MIB],
-  ])('%s', async (_, size, countMax, length) => {
-    const found = await search(size, countMax - 1, length);
-    expect(found).toMatchObject({ kind: 'corrupt', next: 8 + 64 * (countMax - 1) });
-    const exhausted = await search(size, countMax, length);
+    ['at least 256 MiB', 2 * MIB, 256, MIB, 0],
+    ['each costs two windows more when it is larger than one', 4 * MIB, 64, 2 * MIB, 0],
+    ['as long as an eighth of that', 32 * MIB, 256, MIB, 0],
+    ['eight times what follows', 33 * MIB, 264, MIB, 0],
+    ['however much stands before', 2 * MIB, 256, MIB, 40 * MIB],
+  ])('%s', async (_, size, countMax, length, before) => {
+    const found = await search(size, countMax - 1, length, before);
+    expect(found).toMatchObject({ kind: 'corrupt', next: before + 8 + 64 * (countMax - 1) });
+    const exhausted = await search(size, countMax, length, before);
     expect(exhausted.next).toBeUndefined();
     expect(exhausted).toMatchObject({
       kind: 'corrupt',

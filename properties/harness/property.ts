@@ -51,7 +51,8 @@ export function property<Case>(spec: Property<Case>): void {
     if (reason !== undefined) context.skip(reason);
     const watchdog = watch(spec.name, HANGING_MS);
     try {
-      await repeatRegressions(spec, watchdog);
+      // A replay is of the case that was asked for, and of no other.
+      if (settings.path === undefined) await repeatRegressions(spec, watchdog);
       await run(spec, context, watchdog);
     } finally {
       await watchdog.stop();
@@ -110,12 +111,19 @@ async function checkCases<Case>(
   watchdog: Watchdog,
 ): Promise<fc.RunDetails<[Case]>> {
   let index = 0;
+  let isShrinking = false;
   const checked = fc.asyncProperty(spec.cases, async (value) => {
     // Between cases, not inside of one: what it began would go on beside the next property.
     if (index > 0 && isOver(ends)) throw new fc.PreconditionFailure(true);
-    watchdog.beat(seed, index++);
+    // What shrinking tries counts as the case that it began with.
+    watchdog.beat(seed, isShrinking ? index - 1 : index++);
     reach.begin();
-    await spec.check(value, reach.mark);
+    try {
+      await spec.check(value, isShrinking ? () => undefined : reach.mark);
+    } catch (error) {
+      isShrinking = true;
+      throw error;
+    }
   });
   return fc.check(checked, {
     seed,

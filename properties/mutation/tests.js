@@ -14,6 +14,7 @@ const BYTES = [
   ...['crash-is-not-corruption', 'bit-flips-are-detected'].map(promise),
   ...['arbitrary-bytes-never-throw', 'damage-is-told', 'simulated-worlds'].map(promise),
   ...['golden', 'reader', 'recovery', 'recovery-sequence'].map(unit),
+  unit('without-addon'),
 ];
 const WRITER = [
   ...['waiters', 'batch', 'sync-alone', 'sync-goal', 'write-fully', 'settlement'].map(unit),
