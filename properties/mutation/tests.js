@@ -10,11 +10,11 @@ import { beforeAll, describe } from 'vitest';
 /** What knows bytes only is not asked what callers of a writer are told. */
 const BYTES = [
   ...['record', 'checksum', 'entry', 'scan', 'window', 'tail', 'batch-value'].map(unit),
+  ...['tail-search', 'without-addon'].map(unit),
   ...['round-trip', 'offsets-add-up', 'nested-records', 'native-equals-portable'].map(promise),
   ...['crash-is-not-corruption', 'bit-flips-are-detected'].map(promise),
   ...['arbitrary-bytes-never-throw', 'damage-is-told', 'simulated-worlds'].map(promise),
   ...['golden', 'reader', 'recovery', 'recovery-sequence'].map(unit),
-  unit('without-addon'),
 ];
 const WRITER = [
   ...['waiters', 'batch', 'sync-alone', 'sync-goal', 'write-fully', 'settlement'].map(unit),
