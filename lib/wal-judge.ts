@@ -26,6 +26,8 @@ export interface Judgement {
   readonly activeIndex: number;
   /** How many entries are known to be missing between those that are there. */
   readonly lost: bigint;
+  /** Their sequences, first and last of each gap, where somebody is left to tell them. */
+  readonly lostSequences: readonly (readonly [first: bigint, last: bigint])[];
 }
 
 /** Judges a survey of `directory`. */
@@ -41,7 +43,7 @@ class Judge {
   #previous: SurveyedSegment | undefined;
   /** How much damage was told before what is behind the previous segment's start. */
   #toldBefore = 0;
-  #lost = 0n;
+  readonly #lostSequences: [bigint, bigint][] = [];
 
   constructor(survey: Survey, directory: string) {
     const { segments, manifest } = survey;
@@ -65,7 +67,12 @@ class Judge {
     }
     for (const number of missing) this.#missing(number, this.#activeIndex + 1);
     this.#checkSequence();
-    return { damages: this.#damages, activeIndex: this.#activeIndex, lost: this.#lost };
+    return {
+      damages: this.#damages,
+      activeIndex: this.#activeIndex,
+      lost: this.#lostSequences.reduce((sum, [first, last]) => sum + last - first + 1n, 0n),
+      lostSequences: this.#lostSequences,
+    };
   }
 
   #add(
@@ -98,7 +105,7 @@ class Judge {
       this.#add(path, 0, reason, index, surveyed);
       return;
     }
-    this.#lost += first - before.last - 1n;
+    this.#lostSequences.push([before.last + 1n, first - 1n]);
     this.#goOnFrom(surveyed);
     // Damage that was told between the two is why there is a gap.
     if (hasTold || isKnownGap(this.#survey.manifest, before.last, first)) return;

@@ -78,29 +78,26 @@ const DAMAGES: readonly (readonly [string, (directory: string) => void, number, 
 ];
 
 describe('a directory', () => {
-  it.each(DAMAGES)(
-    '%s: inspect, verify, dry run and dump agree',
-    async (_, damage, code, words) => {
-      await inFolder(async (folder) => {
-        const directory = join(folder, 'log');
-        await makeLog(directory);
-        damage(directory);
-        const before = snapshot(directory);
-        const inspected = await runCommand(['inspect', directory]);
-        expect(inspected.code).toBe(code);
-        const verified = await runCommand(['verify', directory]);
-        expect({ code: verified.code, stderr: verified.stderr }).toEqual({
-          code,
-          stderr: expect.stringMatching(words),
-        });
-        const dryRun = await runCommand(['repair', directory, '--dry-run']);
-        expect(dryRun.code).toBe(code);
-        if (code === 0) expect(dryRun.stdout).toBe('nothing to repair\n');
-        else expect(dryRun.stdout).toMatch(/^would {2}(cut|set) wal_/m);
-        expect(snapshot(directory)).toEqual(before);
+  it.each(DAMAGES)('%s: inspect, verify and dry run agree', async (_, damage, code, words) => {
+    await inFolder(async (folder) => {
+      const directory = join(folder, 'log');
+      await makeLog(directory);
+      damage(directory);
+      const before = snapshot(directory);
+      const inspected = await runCommand(['inspect', directory]);
+      expect(inspected.code).toBe(code);
+      const verified = await runCommand(['verify', directory]);
+      expect({ code: verified.code, stderr: verified.stderr }).toEqual({
+        code,
+        stderr: expect.stringMatching(words),
       });
-    },
-  );
+      const dryRun = await runCommand(['repair', directory, '--dry-run']);
+      expect(dryRun.code).toBe(code);
+      if (code === 0) expect(dryRun.stdout).toBe('nothing to repair\n');
+      else expect(dryRun.stdout).toMatch(/^would {2}(cut|set) wal_/m);
+      expect(snapshot(directory)).toEqual(before);
+    });
+  });
 
   it('inspect shows segments, sequences, manifest and lock', async () => {
     await inFolder(async (folder) => {
@@ -220,6 +217,37 @@ describe('repair', () => {
       expect(Number(done['records'])).toBeGreaterThanOrEqual(atLeast);
       expect((await runCommand(['inspect', folder])).code).toBe(0);
       await (await Wal.open(folder)).close();
+    });
+  });
+
+  it('what a salvage lost is told by sequence from then on, and is no damage', async () => {
+    await inFolder(async (folder) => {
+      await makeLog(folder);
+      const lines = linesOf((await runCommand(['dump', folder])).stdout);
+      const places = lines.map((line) => JSON.parse(line) as { segment: number; offset: number });
+      // The last record of a segment: it is all that a salvage loses.
+      const lost = places.findLastIndex((place) => place.segment === 2) + 1;
+      flipBitIn(segment(folder, 2), 8 * ((places[lost - 1]?.offset ?? 0) + 30));
+      const gap = `sequence ${String(lost + 1)} follows ${String(lost - 1)}`;
+      const told = `1 entry, sequence ${String(lost)}`;
+      const damaged = await runCommand(['dump', folder]);
+      expect(damaged).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining(gap) as unknown,
+      });
+      expect((await runCommand(['repair', folder, '--salvage'])).code).toBe(0);
+      const [inspected, verified, json, dumped] = await Promise.all(
+        [['inspect'], ['verify'], ['verify', '--json'], ['dump']].map(
+          ([command = '', ...options]) => runCommand([command, folder, ...options]),
+        ),
+      );
+      expect(inspected).toMatchObject({ code: 0, stderr: '' });
+      expect(inspected?.stdout).toContain(`lost      ${told}\n`);
+      expect(verified).toMatchObject({ code: 0, stderr: '' });
+      expect(verified?.stdout).toContain(`clean end\nlost       ${told}\n`);
+      expect(JSON.parse(json?.stdout ?? '')).toMatchObject({ damages: [], entriesLost: '1' });
+      expect(dumped?.code).toBe(0);
+      expect(dumped?.stderr).toMatch(new RegExp(`^uring-wal dump: note: .*: ${gap}\n$`));
     });
   });
 

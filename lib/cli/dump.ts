@@ -1,6 +1,8 @@
 // `uring-wal dump`: a log's records as JSON lines.
 
 import type { WalEnd } from '../index.js';
+import { createThreadpoolDriver } from '../io/threadpool.js';
+import { isKnownGap, readManifest } from '../manifest.js';
 import type { ExitCode } from './exit-codes.js';
 import { EXIT } from './exit-codes.js';
 import { describeEnd, exitCodeOf } from './log-end.js';
@@ -20,6 +22,8 @@ interface Dumped {
   readonly end: WalEnd | undefined;
   /** What is wrong before the end, where no crash leaves it. */
   readonly damages: readonly string[];
+  /** What is missing, and was given up by a salvage. */
+  readonly notes: readonly string[];
 }
 
 /** No whole record starts where `--from` says. */
@@ -50,8 +54,8 @@ export async function runDump(command: DumpCommand, streams: Streams): Promise<E
     complain(`cannot write to standard output: ${state.cause.message}`);
     return EXIT.IO;
   }
-  const { end, damages } = dumped;
-  for (const damage of damages) complain(damage);
+  const { end, damages, notes } = dumped;
+  for (const each of [...notes, ...damages]) complain(each);
   if (end !== undefined && end.offset > end.size) {
     complain(`--from ${String(end.offset)} is beyond the end: ${String(end.size)} bytes`);
     return EXIT.USAGE;
@@ -66,21 +70,24 @@ async function printRecords(command: DumpCommand, output: Output): Promise<Dumpe
   if (target.kind === 'directory' && command.from !== undefined) {
     throw new RangeError('--from is an offset in a file; of a directory, use --from-sequence');
   }
-  const damages: string[] = [];
+  const [damages, notes]: [string[], string[]] = [[], []];
   const walk = await Walk.open(target, { segment: 0, offset: command.from ?? 0 });
   try {
     const from = command.fromSequence ?? 0n;
     let left = command.limit;
     let last: bigint | undefined;
-    if (left === 0) return { end: undefined, damages };
+    if (left === 0) return { end: undefined, damages, notes };
     const onSealed = (path: string, end: WalEnd): void => {
       if (end.kind !== 'clean') damages.push(`'${path}': ${describeEnd(end)}; segments follow`);
     };
     for await (const { segment, chunk } of walk.steps(onSealed)) {
       for (const record of chunk) {
         if (segment !== undefined) {
-          const gap = gapAt(last, record.sequence, walk.path);
-          if (gap !== undefined) damages.push(gap);
+          if (last !== undefined && record.sequence !== last + 1n) {
+            const told = `'${walk.path ?? ''}': sequence ${String(record.sequence)} follows ${String(last)}`;
+            if (await isSalvaged(target.path, last, record.sequence)) notes.push(`note: ${told}`);
+            else damages.push(told);
+          }
           last = record.sequence;
         }
         if (record.sequence < from) continue;
@@ -88,24 +95,22 @@ async function printRecords(command: DumpCommand, output: Output): Promise<Dumpe
         if (printing !== undefined) await printing;
         if (output.backlogged) await output.drained();
         left -= 1;
-        if (left === 0 || output.state.kind !== 'open') return { end: undefined, damages };
+        if (left === 0 || output.state.kind !== 'open') {
+          return { end: undefined, damages, notes };
+        }
       }
     }
     const { end } = walk;
     const isAtStart = command.from !== undefined && end?.offset === command.from;
     if (isAtStart && end.kind !== 'clean') throw new FromError(end);
-    return { end, damages };
+    return { end, damages, notes };
   } finally {
     await walk.close();
   }
 }
 
-/** In a directory, sequences go up one by one. */
-function gapAt(
-  last: bigint | undefined,
-  sequence: bigint,
-  path: string | undefined,
-): string | undefined {
-  if (last === undefined || sequence === last + 1n) return undefined;
-  return `'${path ?? ''}': sequence ${String(sequence)} follows ${String(last)}`;
+/** In a directory sequences go up one by one, but for what a salvage could not keep. */
+async function isSalvaged(directory: string, last: bigint, sequence: bigint): Promise<boolean> {
+  const reading = await readManifest(createThreadpoolDriver(), directory);
+  return reading.kind === 'good' && isKnownGap(reading.manifest, last, sequence);
 }

@@ -51,6 +51,14 @@ export function describeDamages({ judgement, segments }: Look): string[] {
   ];
 }
 
+/** What is missing between the segments, whether damage or a salvage is why; one line for each gap. */
+export function describeLost({ judgement }: Look): string[] {
+  return judgement.lostSequences.map(([first, last]) => {
+    if (first === last) return `1 entry, sequence ${String(first)}`;
+    return `${countText(last - first + 1n)} entries, sequences ${String(first)} to ${String(last)}`;
+  });
+}
+
 function stateOf({ end, isBlank }: LookedSegment): string {
   return isBlank ? 'blank' : end.kind;
 }
@@ -97,7 +105,7 @@ function manifestState({ survey }: Look): 'good' | 'bad' | 'missing' {
 }
 
 function toText(look: Look): string {
-  const { survey, lock, judgement } = look;
+  const { survey, lock } = look;
   const lines = [
     `manifest  ${describeManifest(look)}`,
     `lock      ${describeLock(lock)}`,
@@ -108,13 +116,9 @@ function toText(look: Look): string {
         ]),
     ...(survey.foreign.length === 0 ? [] : [`foreign   ${survey.foreign.join(', ')}`]),
     ...describeDamages(look).map((damage) => `damage    ${damage}`),
-    ...(judgement.lost === 0n ? [] : [`lost      ${entriesText(judgement.lost)}`]),
+    ...describeLost(look).map((lost) => `lost      ${lost}`),
   ];
   return `${segmentTable(look)}\n${lines.join('\n')}\n`;
-}
-
-function entriesText(count: bigint): string {
-  return `${countText(count)} ${count === 1n ? 'entry' : 'entries'}`;
 }
 
 function segmentTable({ segments, survey }: Look): string {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { WalChunk, WalEnd } from '../index.js';
 import { WalReader } from '../index.js';
 import type { ExitCode } from './exit-codes.js';
-import { describeDamages, exitCodeOfLook } from './inspect.js';
+import { describeDamages, describeLost, exitCodeOfLook } from './inspect.js';
 import { describeEnd, exitCodeOf } from './log-end.js';
 import { lookAt } from './look.js';
 import { ProgressBar } from './progress.js';
@@ -145,25 +145,29 @@ async function verifyDirectory(
     end: segments[judgement.activeIndex]?.end ?? null,
     missing: survey.missing,
     damages,
+    entriesLost: judgement.lost,
   };
   const code = exitCodeOfLook(look);
-  const text = json ? jsonLine(report) : directoryText(report);
+  const text = json ? jsonLine(report) : directoryText(report, describeLost(look));
   const [worst, ...others] = damages;
   const more = others.length === 0 ? '' : ` (and ${String(others.length)} more)`;
   return { text, code, complaint: worst === undefined ? undefined : `${worst}${more}` };
 }
 
-function directoryText(report: {
-  readonly segments: number;
-  readonly records: number;
-  readonly puts: number;
-  readonly deletes: number;
-  readonly bytes: number;
-  readonly fileBytes: number;
-  readonly firstSequence: bigint | null;
-  readonly lastSequence: bigint | null;
-  readonly damages: readonly string[];
-}): string {
+function directoryText(
+  report: {
+    readonly segments: number;
+    readonly records: number;
+    readonly puts: number;
+    readonly deletes: number;
+    readonly bytes: number;
+    readonly fileBytes: number;
+    readonly firstSequence: bigint | null;
+    readonly lastSequence: bigint | null;
+    readonly damages: readonly string[];
+  },
+  lost: readonly string[],
+): string {
   const { records, puts, deletes, firstSequence, lastSequence, damages } = report;
   const count = (number: number): string => number.toLocaleString('en');
   const sequences =
@@ -176,6 +180,7 @@ function directoryText(report: {
     ...(damages.length === 0
       ? ['end        clean end']
       : damages.map((each) => `damage     ${each}`)),
+    ...lost.map((each) => `lost       ${each}`),
     '',
   ].join('\n');
 }
