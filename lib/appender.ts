@@ -233,7 +233,7 @@ export class Appender {
       );
     }
     const bytes = new Uint8Array(length);
-    record.encodeUnsealed(bytes, new DataView(bytes.buffer), 0, item);
+    record.encodeAsMeasured(bytes, new DataView(bytes.buffer), 0, item, length);
     const waiter: WaitingAppend = {
       kind: 'append',
       item: numbersOf(item),

@@ -11,7 +11,7 @@ import { assert } from './errors.js';
 import type { IoDriver, IoMemory } from './io/driver.js';
 import { MEMORY_ALIGNMENT } from './io/driver.js';
 import type { RecordFields } from './record.js';
-import { encodeUnsealed, sealRecords } from './record.js';
+import { encodeAsMeasured, sealRecords } from './record.js';
 import type { WriteJob } from './write-fully.js';
 import { writeJob } from './write-fully.js';
 
@@ -120,7 +120,7 @@ export class BatchEncoder {
   add(record: RecordFields | Uint8Array, length: number, apart = false): number {
     const batch = this.#room(length, apart);
     if (record instanceof Uint8Array) batch.memory.bytes.set(record, batch.used);
-    else encodeUnsealed(batch.memory.bytes, batch.view, batch.used, record);
+    else encodeAsMeasured(batch.memory.bytes, batch.view, batch.used, record, length);
     batch.used += length;
     const offset = this.#end;
     this.#end += length;

@@ -78,6 +78,25 @@ export function encodeUnsealed(
   return recordBytes(keyLength, valueLength);
 }
 
+/**
+ * {@link encodeUnsealed} of a record that was found to be `length` bytes long. Throws TypeError when
+ * it no longer is: its key or value stands in a buffer that was resized meanwhile, perhaps by another
+ * thread. Then nothing at `at` counts.
+ */
+export function encodeAsMeasured(
+  bytes: Uint8Array,
+  view: DataView,
+  at: number,
+  record: RecordFields,
+  length: number,
+): void {
+  const { key, value } = record;
+  const isAsMeasured =
+    recordBytes(key.length, value.length) === length &&
+    encodeUnsealed(bytes, view, at, record) === length;
+  if (!isAsMeasured) throw new TypeError('the size of key or value changed during the append');
+}
+
 /** Fills in the crc of every record in `bytes[start, end)`, a run of whole unsealed records. */
 export function sealRecords(bytes: Uint8Array, start: number, end: number): void {
   const native = loadAddon();

@@ -449,8 +449,8 @@ export class Wal {
   ): void {
     const sync = options?.sync ?? this.#options.sync === 'always';
     if (typeof sync !== 'boolean') throw new TypeError('sync must be true or false');
-    const length = itemBytes(this.#checked(item));
     const signal: unknown = options?.signal;
+    const length = itemBytes(this.#checked(item));
     if (signal !== undefined && !(signal instanceof AbortSignal)) {
       throw new TypeError('signal must be an AbortSignal');
     }

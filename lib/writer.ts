@@ -170,8 +170,9 @@ export class UringWalWriter {
     const promise = new Promise<WalPosition>(capture);
     const { resolve, reject } = captured;
     try {
-      const length = this.#check(entry, options, sync);
-      this.#appender.append(entry, length, sync, options?.signal, resolve, reject);
+      const signal = options?.signal;
+      const length = this.#check(entry, signal, sync);
+      this.#appender.append(entry, length, sync, signal, resolve, reject);
     } catch (error) {
       reject(error);
     }
@@ -194,10 +195,11 @@ export class UringWalWriter {
   appendMany(entries: readonly WalEntry[], options?: AppendOptions): Promise<WalPositions> {
     if (!Array.isArray(entries)) return Promise.reject(new TypeError('entries must be an array'));
     const sync = options?.sync ?? this.options.sync;
+    const signal = options?.signal;
     return appendAll(entries.length, (index, resolve, reject) => {
       const entry: unknown = entries[index];
-      const length = this.#check(entry, options, sync);
-      this.#appender.append(entry as WalEntry, length, sync, options?.signal, resolve, reject);
+      const length = this.#check(entry, signal, sync);
+      this.#appender.append(entry as WalEntry, length, sync, signal, resolve, reject);
     });
   }
 
@@ -262,14 +264,13 @@ export class UringWalWriter {
   }
 
   /** Misuse is told before anything is taken. Returns the record's size in bytes. */
-  #check(entry: unknown, options: AppendOptions | undefined, sync: unknown): number {
+  #check(entry: unknown, signal: unknown, sync: unknown): number {
     if (!(entry instanceof WalEntry)) {
       throw new TypeError(
         'entry must be a WalEntry: make one with WalEntry.put or WalEntry.delete',
       );
     }
     if (typeof sync !== 'boolean') throw new TypeError('sync must be true or false');
-    const signal: unknown = options?.signal;
     if (signal !== undefined && !(signal instanceof AbortSignal)) {
       throw new TypeError('signal must be an AbortSignal');
     }
