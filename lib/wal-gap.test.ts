@@ -1,7 +1,7 @@
 // What only the manifest can explain: a gap that a salvage has left, and the cut that is asked for
 // inside it; an empty log of which a trim has left nothing else.
 
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { expect, onTestFinished, test } from 'vitest';
@@ -50,6 +50,23 @@ forEachDriver((driver) => {
     expect((await again.put('next', '')).sequence).toBe(8n);
     await again.close();
   });
+
+  test.each(['wal_99999999.log', 'wal_9007199254740990.log'])(
+    'a stray %s is refused, salvaged and explained in no time',
+    async (name) => {
+      const directory = await salvaged();
+      writeFileSync(join(directory, name), '');
+      const error = await expectRejection(Wal.open(directory, options), 'ERR_WAL_CORRUPT');
+      expect(error.message).toMatch(/wal_0000000\d\.log': the file is missing/);
+      const { survey } = await lookAt(directory);
+      expect(survey.missing).toHaveLength(100);
+      for (const recovery of ['salvage', 'strict'] as const) {
+        const wal = await Wal.open(directory, { ...options, recovery });
+        expect(await readLines(wal)).toEqual([...putLines(7, 1, 500), ...putLines(21, 15, 500)]);
+        await wal.close();
+      }
+    },
+  );
 
   test.each(['remove', 'truncate', 'open', 'syncDirectory'] as const)(
     'a cut that fails in %s can be opened again: the gap behind it may still be there',

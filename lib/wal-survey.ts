@@ -6,13 +6,15 @@ import type { IoDriver } from './io/driver.js';
 import type { Manifest } from './manifest.js';
 import { knownSegments, readManifest } from './manifest.js';
 import { scanSegment } from './segment-scan.js';
-import type { Segment } from './segments.js';
+import type { Gap, Segment } from './segments.js';
 import { listSegments, newSegment } from './segments.js';
 import type { WalEnd } from './tail.js';
 import type { ResolvedWalOptions } from './wal-options.js';
 
 /** How many segments are looked at at the same time. */
 const PARALLEL = 4;
+/** How many missing files in a row are told: a stray one with a huge number must cost nothing. */
+const MISSING_TOLD_MAX = 100;
 
 /** A segment as it was found. */
 export interface SurveyedSegment {
@@ -68,22 +70,37 @@ export async function surveyDirectory(
   };
 }
 
-/** What the manifest knows must be there, and behind that no number may be left out. */
+/**
+ * What the manifest knows must be there, and behind that no number may be left out. Of many in a row
+ * only the first are told.
+ */
 export function missingNumbers(
   numbers: readonly number[],
   manifest: Manifest | undefined,
 ): number[] {
   const known = knownSegments(manifest).map(({ number }) => number);
-  const missing = known.filter((number) => !numbers.includes(number));
-  const from = known.at(-1) ?? numbers[0] ?? 0;
   const there = new Set(numbers);
-  const gaps = manifest?.gaps ?? [];
-  const isGap = (number: number): boolean =>
-    gaps.some(({ numbers: [before, behind] }) => before < number && number < behind);
-  for (let number = from + 1; number < (numbers.at(-1) ?? 0); number++) {
-    if (!there.has(number) && !isGap(number)) missing.push(number);
+  const missing = known.filter((number) => !there.has(number));
+  let next = (known.at(-1) ?? numbers[0] ?? 0) + 1;
+  for (const number of numbers) {
+    if (number < next) continue;
+    missing.push(...unexplained(next, number, manifest?.gaps ?? []));
+    next = number + 1;
   }
   return missing;
+}
+
+/** The first of the numbers from `from` up to `end` that are in no gap. */
+function unexplained(from: number, end: number, gaps: readonly Gap[]): number[] {
+  const found: number[] = [];
+  for (let number = from; number < end && found.length < MISSING_TOLD_MAX;) {
+    const isIn = ({ numbers: [before, behind] }: Gap): boolean =>
+      before < number && number < behind;
+    const gap = gaps.find(isIn);
+    if (gap === undefined) found.push(number++);
+    else number = gap.numbers[1];
+  }
+  return found;
 }
 
 class Look {
