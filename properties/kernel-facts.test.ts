@@ -178,10 +178,12 @@ describe('kernel facts', () => {
     const unit = isTold ? Math.max(alignment.memory, alignment.offset) : BLOCK_BYTES;
     expect(await write(fd, memory, unit, unit)).toBe(unit);
     expect(await write(fd, memory, BLOCK_BYTES, 0)).toBe(BLOCK_BYTES);
-    expect(await write(fd, memory, unit, 1)).toBe(-EINVAL);
-    expect(await write(fd, memory, unit + 1, 0)).toBe(-EINVAL);
+    const odd = [await write(fd, memory, unit, 1), await write(fd, memory, unit + 1, 0)];
     memory.release();
     closeSync(fd);
+    // As on tmpfs, which has no device to go to.
+    if (!isTold && odd.every((count) => count > 0)) context.skip('O_DIRECT is ignored here');
+    expect(odd).toEqual([-EINVAL, -EINVAL]);
     if (!isTold) context.skip('the kernel does not tell alignments here; 4096 was taken');
   });
 

@@ -21,8 +21,9 @@ const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 /** By the tests that they meet. */
 const BYTES = ['record', 'checksum', 'entry', 'scan', 'window', 'tail', 'recovery', 'batch-value'];
 const WRITER = [
-  ...['batch', 'write-fully', 'write-lane', 'settlement', 'watermarks', 'failure', 'zero-ahead'],
-  ...['commit', 'sync-alone', 'sync-goal', 'waiters', 'appender', 'writer'],
+  ...['batch', 'batch-memory', 'write-fully', 'write-lane', 'write-mode', 'ack-queue'],
+  ...['settlement', 'watermarks', 'failure', 'zero-ahead', 'commit', 'sync-alone'],
+  ...['sync-goal', 'waiters', 'appender', 'writer'],
 ];
 const MODULES = [...BYTES, ...WRITER];
 const FOLDER = join('dist', 'mutation');

@@ -18,7 +18,8 @@ const BYTES = [
 ];
 const WRITER = [
   ...['waiters', 'batch', 'sync-alone', 'sync-goal', 'write-fully', 'settlement'].map(unit),
-  ...['watermarks', 'zero-ahead', 'write-lane', 'commit', 'batch-value'].map(unit),
+  ...['watermarks', 'zero-ahead', 'write-lane', 'commit', 'batch-value', 'batch-memory'].map(unit),
+  unit('write-mode'),
   ...['simulated-worlds', 'replay-matches-what-was-submitted'].map(promise),
   ...['append-many', 'diagnostics'].map(unit),
   // It counts all memory of the process: before tests whose failures leave some behind.
