@@ -18,9 +18,11 @@ class Memories {
   readonly live = new Set<Uint8Array>();
   taken = 0;
   readonly sizes: number[] = [];
+  isShort = false;
 
   readonly driver = {
     memory: (size: number) => {
+      if (this.isShort) throw new RangeError('no memory');
       const bytes = new Uint8Array(size).fill(0xee);
       this.live.add(bytes);
       this.taken += 1;
@@ -212,6 +214,24 @@ describe.each([
       log.encoder.release();
       expect(log.memories.live.size).toBe(0);
     });
+  });
+
+  test('a record that would begin a batch apart stays in the open one where memory is short', () => {
+    const log = new Log(isDirect, 1000);
+    const records = Array.from({ length: 25 }, (_, index) => putOfSize(index + 1, 500));
+    for (const record of records.slice(0, 20)) log.add(record);
+    log.takeAll();
+    for (const record of records.slice(20, 22)) log.add(record);
+    log.memories.isShort = true;
+    log.add(records[22] ?? putOfSize(0, 500), true);
+    expect(log.encoder.hasFull).toBe(false);
+    expect(() => log.add(putOfSize(99, 100_000))).toThrow(RangeError);
+    log.memories.isShort = false;
+    for (const record of records.slice(23)) log.add(record, true);
+    log.takeAll();
+    const whole = independentLog(records).bytes;
+    expect(log.file.subarray(0, whole.length).equals(whole)).toBe(true);
+    expectSteps(log.batches, whole.length);
   });
 
   test('forgets what was encoded, and goes on where the log was cut', () => {

@@ -176,10 +176,17 @@ export class BatchEncoder {
 
   #room(length: number, apart: boolean): Batch {
     const open = this.#open;
-    if (open !== undefined && !apart && open.used + length <= open.limit) return open;
+    const fits = open !== undefined && open.used + length <= open.limit;
+    if (fits && !apart) return open;
     if (open?.hasNews === true && !apart) this.#grow();
     // First of all: when there is none, the open batch stays as it is, and goes out.
-    const memory = this.#memoryFor(length);
+    let memory: IoMemory;
+    try {
+      memory = this.#memoryFor(length);
+    } catch (error) {
+      if (fits) return open;
+      throw error;
+    }
     if (open?.hasNews === true) {
       const full = this.#closeOpen(true);
       if (full !== undefined) this.#full.push(full);
