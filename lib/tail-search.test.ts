@@ -81,6 +81,17 @@ describe('a torn record that holds a whole one in its key', () => {
       expect(await judge(hole.subarray(0, -100))).toMatchObject(torn);
     });
 
+    test('half of that length, in the sector before, is none', async () => {
+      const keyLength = 2 * SECTOR - OFFSET - AT_KEY - 2;
+      const empty = independentEncode({
+        ...{ sequence: 3n, type: 'put', value: Buffer.alloc(0) },
+        key: Buffer.concat([junk(5), inner, junk(keyLength - 55)]),
+      });
+      const half = Buffer.concat([empty, junk(40)]);
+      half.fill(9, 2 * SECTOR - OFFSET, 2 * SECTOR - OFFSET + 2);
+      expect(await judge(half)).toMatchObject(torn);
+    });
+
     test('unless the header is none, or too short for its key', async () => {
       expect(await judge(changed(hole, 4, 0))).toMatchObject({ next: innerAt });
       const first = independentEncode({ ...put, key: Buffer.concat([inner, junk(550)]) });

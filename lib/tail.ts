@@ -164,50 +164,47 @@ async function findFollower(
   offset: number,
 ): Promise<number | undefined | 'exhausted'> {
   const budget = newBudget(window, offset);
-  const claims = await claimedEnds(window, offset);
-  if (claims.agreed) {
-    return claims.ends[0] === undefined ? undefined : search(window, claims.ends[0], budget);
-  }
-  for (const end of claims.ends) {
+  const { first, from } = await claimOf(window, offset);
+  for (const end of first) {
     if (await isRecord(window, end, budget)) return end;
   }
-  return search(window, offset + 1, budget);
+  return search(window, from, budget);
+}
+
+/** Where a follower is looked for; all of these may lie beyond the file. */
+interface Claim {
+  /** These places first. */
+  readonly first: readonly number[];
+  /** Then every byte from here on. */
+  readonly from: number;
 }
 
 /**
- * Where the record at `offset` says it ends. When its header is whole and its length fields agree, records nested in its
- * key or value are no followers, and the search starts there, or nowhere beyond the file.
+ * What the record at `offset` claims. When its header is whole and its length fields agree, records
+ * nested in its key or value are no followers, and the search starts where it says that it ends.
  */
-async function claimedEnds(
-  window: FileWindow,
-  offset: number,
-): Promise<{ agreed: boolean; ends: number[] }> {
+async function claimOf(window: FileWindow, offset: number): Promise<Claim> {
   const { size } = window;
-  const isInside = (end: number): boolean => end < size;
-  if (offset + record.AT_KEY > size) return { agreed: false, ends: [] };
+  const from = offset + 1;
+  if (offset + record.AT_KEY > size) return { first: [], from };
   const index = await window.load(offset, record.AT_KEY);
   const len = viewOf(window).getUint32(index, true);
   const keyLength = viewOf(window).getUint32(index + record.AT_KEY_LENGTH, true);
   const byLen = offset + record.LENGTH_FIELD + len;
   const valueLengthAt = offset + record.AT_KEY + keyLength;
-  const isHeader = hasHeader(window, index);
+  const isHeader = hasHeader(window, index) && record.LENGTH_OVERHEAD + keyLength <= len;
   if (valueLengthAt + 4 > size) {
-    const agreed = isHeader && record.LENGTH_OVERHEAD + keyLength <= len;
-    return { agreed, ends: agreed ? [] : [byLen].filter(isInside) };
+    return isHeader ? { first: [], from: byLen } : { first: [byLen], from };
   }
   const valueIndex = await window.load(valueLengthAt, 4);
   const valueLength = viewOf(window).getUint32(valueIndex, true);
   const byFields = offset + record.recordBytes(keyLength, valueLength);
   // A field that was never written reads as zeros; then `len` alone says where the record ends.
   const sectorEnd = valueLengthAt - (valueLengthAt % SECTOR_BYTES) + SECTOR_BYTES;
-  const isUnwritten =
+  const agrees =
     isHeader &&
-    byLen !== byFields &&
-    record.LENGTH_OVERHEAD + keyLength <= len &&
-    (await isZero(window, valueLengthAt, Math.min(sectorEnd, byLen, size)));
-  if (isUnwritten) return { agreed: true, ends: [byLen].filter(isInside) };
-  if (byLen === byFields) return { agreed: isHeader, ends: [byLen].filter(isInside) };
-  return { agreed: false, ends: [byLen, byFields].filter(isInside) };
+    (byLen === byFields || (await isZero(window, valueLengthAt, Math.min(sectorEnd, byLen, size))));
+  return agrees ? { first: [], from: byLen } : { first: [byLen, byFields], from };
 }
 
 /** Looks for a whole valid record at every byte from `from` on. */

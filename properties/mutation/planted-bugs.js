@@ -140,15 +140,15 @@ export const BUGS = [
     'nested-records',
     'what stands inside a torn record counts as what follows',
     TAIL,
-    'return claims.ends[0] === undefined ? undefined : search(window, claims.ends[0], budget);',
+    'return search(window, from, budget);',
     'return search(window, offset + 1, budget);',
   ),
   bug(
     'nested-records-are-told-apart',
     'the search begins behind the header, not behind the record',
     TAIL,
-    'return claims.ends[0] === undefined ? undefined : search(window, claims.ends[0], budget);',
-    'return search(window, offset + record.AT_KEY, budget);',
+    'return search(window, from, budget);',
+    'return search(window, Math.min(from, offset + record.AT_KEY), budget);',
   ),
   bug(
     'crash-is-not-corruption',

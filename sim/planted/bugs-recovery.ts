@@ -115,8 +115,8 @@ const RECOVERY_BUGS: readonly Mutation[] = [
     edits: [
       {
         file: TAIL,
-        find: 'const isHeader = hasHeader(window, index);',
-        replace: 'const isHeader = index >= 0;',
+        find: 'const isHeader = hasHeader(window, index) && ',
+        replace: 'const isHeader = ',
       },
       NOTHING_KEPT,
     ],
@@ -125,8 +125,8 @@ const RECOVERY_BUGS: readonly Mutation[] = [
     'nested-records-follow',
     'a record inside the value of a torn one is taken for a later record',
     TAIL,
-    'if (claims.agreed) {',
-    'if (claims.agreed && size < 0) {',
+    'return search(window, from, budget);',
+    'return search(window, offset + 1, budget);',
   ),
   planted(
     'short-read-is-the-end',
