@@ -66,3 +66,14 @@ test('what is used no more makes room for what is', () => {
   for (let index = 0; index < 10; index++) pool.give(pool.take(65_536));
   expect(taken()).toBe(17);
 });
+
+test('sixteen mebibytes are kept, and not a block more', () => {
+  const { live, pool } = memories();
+  const all = Array.from({ length: 16 }, () => pool.take(MIB));
+  for (const one of all) pool.give(one);
+  expect(live.size).toBe(16);
+  pool.give(pool.take(4096));
+  expect(live.size).toBe(16);
+  pool.release();
+  expect(live.size).toBe(0);
+});

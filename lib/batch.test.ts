@@ -123,6 +123,17 @@ describe.each([
     expect(log.encoder.peek()).toBeUndefined();
   });
 
+  test('what an earlier batch has submitted is not counted again', () => {
+    const log = new Log(isDirect, 65536);
+    expect(log.encoder.openBytes).toBe(0);
+    log.add(putOfSize(1, 5000));
+    expect(log.take().start).toBe(0);
+    expect(log.encoder.openBytes).toBe(0);
+    log.add(putOfSize(2, 300));
+    expect(log.encoder.openBytes).toBe(300);
+    expect(log.take().start).toBe(5000);
+  });
+
   test('a record that fills one to the last byte fits', () => {
     const log = new Log(isDirect, 1000);
     log.add(putOfSize(1, 400));
@@ -147,6 +158,7 @@ describe.each([
     for (const record of records) {
       const encoded = independentEncode(record);
       log.encoder.add(encoded, encoded.length);
+      expect(log.encoder.hasFull).toBe(false);
     }
     log.takeAll();
     expect(log.file.subarray(0, bytes.length).equals(bytes)).toBe(true);
