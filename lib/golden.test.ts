@@ -48,7 +48,9 @@ describe.each(goldenLogs())('golden log $name', ({ wal, lines }) => {
 
   it('is decoded and encoded record by record', () => {
     const bytes = readFileSync(wal);
-    for (const { offset, length, crc } of independentRead(bytes).records) {
+    const { records } = independentRead(bytes);
+    expect(records).toHaveLength(lines.length);
+    for (const { offset, length, crc } of records) {
       const record = bytes.subarray(offset, offset + length);
       const entry = WalEntry.decode(record);
       expect(entry.checksum).toBe(crc);
