@@ -130,7 +130,8 @@ forEachDriver((driver) => {
     const rings = ringDescriptors();
     const path = freshLog();
     const open = async (): Promise<void> => {
-      const writer = await UringWalWriter.open(path, { driver });
+      // A ring of a size that no other test has, so that none is shared.
+      const writer = await UringWalWriter.open(path, { driver, ringSize: 2 });
       await writer.close();
     };
     await open();
