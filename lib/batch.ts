@@ -84,11 +84,14 @@ export interface EncoderOptions {
   /** Where the first record goes, and, for O_DIRECT, the bytes of its block before it. */
   readonly position: number;
   readonly carry: Uint8Array;
+  /** Where batches take their memory from, when that outlives the encoder. */
+  readonly memory?: BatchMemory;
 }
 
 /** Lays records out in batches, one after the other. */
 export class BatchEncoder {
   readonly #memory: BatchMemory;
+  readonly #ownsMemory: boolean;
   readonly #batchSize: number;
   readonly #isDirect: boolean;
   readonly #full: Batch[] = [];
@@ -100,7 +103,8 @@ export class BatchEncoder {
   #end: number;
 
   constructor(driver: IoDriver, options: EncoderOptions) {
-    this.#memory = new BatchMemory(driver);
+    this.#memory = options.memory ?? new BatchMemory(driver);
+    this.#ownsMemory = options.memory === undefined;
     this.#batchSize = options.batchSize;
     this.#capacity = options.batchSize;
     this.#isDirect = options.isDirect;
@@ -171,7 +175,7 @@ export class BatchEncoder {
   /** Gives all memory that is not in flight back. */
   release(): void {
     this.reset(this.#end, new Uint8Array(0));
-    this.#memory.release();
+    if (this.#ownsMemory) this.#memory.release();
   }
 
   #room(length: number, apart: boolean): Batch {

@@ -18,6 +18,15 @@ export interface Cut {
   readonly offset: number;
 }
 
+/** A cut that could not begin: the log is as it was. */
+export class IntactError extends Error {
+  override readonly name = 'IntactError';
+
+  constructor(cause: unknown) {
+    super('nothing was changed', { cause });
+  }
+}
+
 /**
  * The place behind the record with this sequence, which is not the last. Throws RangeError when it
  * is not in the log (any more) or inside an atomic batch; rejects with `ERR_WAL_CORRUPT` when the way

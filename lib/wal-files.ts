@@ -1,6 +1,7 @@
 // The files behind an open log: the active one with its pipeline, the next one made ahead, the
 // sealed ones, and the manifest that vouches for them.
 
+import { BatchMemory } from './batch-memory.js';
 import type { CommitStart } from './commit-types.js';
 import { CommitPipeline } from './commit.js';
 import { WalError, errnoOf } from './errors.js';
@@ -12,6 +13,8 @@ import { certainManifest, knownSegments, readManifest } from './manifest.js';
 import type { Segment } from './segments.js';
 import { INDEX_STEP_BYTES, addPoint, certainPart, hasGap, keepIndex } from './segments.js';
 import { ManifestKeeper } from './wal-manifest-keeper.js';
+import { IntactError } from './wal-cut.js';
+import { FileLimits } from './wal-limits.js';
 import type { ResolvedWalOptions } from './wal-options.js';
 import type { OpenSegment } from './wal-spare.js';
 import { SpareFiles } from './wal-spare.js';
@@ -32,11 +35,14 @@ export class WalFiles {
   readonly #driver: IoDriver;
   readonly #directory: string;
   readonly #options: ResolvedWalOptions;
+  readonly #limits: FileLimits;
   readonly #spares: SpareFiles;
   readonly #manifest: ManifestKeeper;
   /** Ascending, never empty. */
   readonly #segments: Segment[];
   readonly #latencies = new Latencies();
+  /** Mapping it anew for each segment would be part of what a rotation costs. */
+  readonly #memory: BatchMemory;
   #active: OpenSegment;
   /** Writes to the active segment; undefined while the log is being cut. */
   #pipeline: CommitPipeline | undefined;
@@ -45,7 +51,12 @@ export class WalFiles {
   #cut: PlannedCut | undefined;
   /** A sync of the directory failed: it must not be tried again, for it would say that all is well. */
   #broken: WalError | undefined;
-  #warnedAt: number;
+  /** The file that was active before, until the first record behind it is written. */
+  #sealed: IoFile | undefined;
+  /** The next file is to be made: beside a write, not in front of it. */
+  #isSpareDue = false;
+  /** Settles when every sealed file is closed. */
+  #closed: Promise<void> = Promise.resolve();
 
   constructor(
     driver: IoDriver,
@@ -57,13 +68,14 @@ export class WalFiles {
     this.#driver = driver;
     this.#directory = directory;
     this.#options = options;
+    this.#limits = new FileLimits(driver, directory, options);
+    this.#memory = new BatchMemory(driver);
     this.#spares = new SpareFiles(driver, directory, options, syncDirectory);
     this.#manifest = new ManifestKeeper(driver, directory, () => this.#certain(), syncDirectory);
     this.#segments = start.segments;
     this.#active = { segment: start.active, file: start.file, zeroedTo: 0 };
     this.#lastSequence = start.lastSequence;
-    this.#warnedAt = options.maxWalFiles;
-    this.#warn();
+    this.#limits.onGrown(start.segments.length);
   }
 
   /** All segments, ascending; the last one is active, and its figures lag behind its pipeline. */
@@ -98,14 +110,10 @@ export class WalFiles {
     return this.#pipeline;
   }
 
-  /**
-   * Seals the active file, whose pipeline is drained, and goes over to the next. A caller that asks
-   * for it may have one file more than the limit: for the checkpoint that frees the others.
-   */
+  /** Seals the active file, whose pipeline is drained, and goes over to the next. */
   async rotate(pipeline: CommitPipeline, isAsked: boolean): Promise<CommitPipeline> {
     const { segment, file } = this.#active;
-    const limit = this.#options.maxWalFilesHard + (isAsked ? 1 : 0);
-    if (this.#segments.length >= limit) throw this.#full();
+    this.#limits.checkRoom(this.#segments.length, isAsked);
     let next: OpenSegment;
     try {
       next = await this.#spares.take(segment.number + 1);
@@ -121,13 +129,38 @@ export class WalFiles {
       throw error;
     }
     this.#active = next;
+    this.#isSpareDue = false;
     this.#segments.push(next.segment);
     this.#pipeline = this.#newPipeline(next, new Uint8Array(0));
-    this.#manifest.growSoon();
-    this.#warn();
-    // All of it is durable: what closing says makes no difference any more.
-    await file.close().catch(() => undefined);
+    this.#limits.onGrown(this.#segments.length);
+    this.#finishRotation();
+    this.#sealed = file;
+    // Otherwise an append waits for this, and goes first.
+    if (isAsked) this.#finishRotation();
     return this.#pipeline;
+  }
+
+  /** What is left of a rotation, and nobody need wait for. */
+  #finishRotation(): void {
+    if (this.#sealed === undefined) return;
+    this.#manifest.growSoon();
+    this.#closeSealed();
+  }
+
+  /** All of it is durable: what closing says makes no difference any more. */
+  #closeSealed(): void {
+    const closed = this.#sealed?.close().catch(() => undefined);
+    this.#sealed = undefined;
+    this.#closed = this.#closed.then(() => closed);
+  }
+
+  /** Something has happened in the pipeline, and what could go out is on its way. */
+  onProgress(): void {
+    if (this.#isSpareDue) {
+      this.#isSpareDue = false;
+      this.#spares.prepare(this.#active.segment.number + 1);
+    }
+    if (this.#pipeline?.writtenEnd !== 0) this.#finishRotation();
   }
 
   /**
@@ -177,7 +210,7 @@ export class WalFiles {
       this.#segments.unshift(...left);
       throw cause instanceof WalError ? cause : writeFailed(this.#directory, undefined, cause);
     } finally {
-      this.#warnedAt = Math.max(this.#options.maxWalFiles, this.#segments.length);
+      this.#limits.onShrunk(this.#segments.length);
       // What could not be removed is part of the log again; where all went well nothing is new.
       this.#manifest.growSoon();
     }
@@ -268,6 +301,11 @@ export class WalFiles {
       },
       () => this.#manifest.idle(),
       () => this.#active.file.close(),
+      async () => {
+        this.#memory.release();
+        this.#closeSealed();
+        await this.#closed;
+      },
     ];
   }
 
@@ -280,21 +318,21 @@ export class WalFiles {
       lastSequence: this.#lastSequence,
       segment: segment.number,
       latencies: this.#latencies,
+      memory: this.#memory,
       onPoint: (sequence, offset) => {
         if (offset === 0) segment.first = sequence;
         addPoint(segment.index, sequence, offset);
-        this.#prepareSpare(offset);
+        this.#isSpareDue ||= this.#needsSpare(offset);
       },
     };
     return new CommitPipeline(this.#driver, file, this.#options.file, start);
   }
 
-  /** Makes the next file in the background when the active one fills up. */
-  #prepareSpare(activeBytes: number): void {
+  /** Whether the next file is to be made, now that the active one fills up. */
+  #needsSpare(activeBytes: number): boolean {
     const { maxFileSize, maxWalFilesHard } = this.#options;
-    if (activeBytes + INDEX_STEP_BYTES < maxFileSize * SPARE_AT) return;
-    if (this.#segments.length >= maxWalFilesHard) return;
-    this.#spares.prepare(this.#active.segment.number + 1);
+    const isFilling = activeBytes + INDEX_STEP_BYTES >= maxFileSize * SPARE_AT;
+    return isFilling && this.#segments.length < maxWalFilesHard;
   }
 
   /** What the manifest may say: the sealed segments, and the active one as it was last synced. */
@@ -339,36 +377,5 @@ export class WalFiles {
 
   #checkBroken(): void {
     if (this.#broken !== undefined) throw this.#broken;
-  }
-
-  #warn(): void {
-    const count = this.#segments.length;
-    if (count <= this.#warnedAt) return;
-    this.#warnedAt = count;
-    const message =
-      `'${this.#directory}' has ${String(count)} segments, more than maxWalFiles ` +
-      `(${String(this.#options.maxWalFiles)}): nothing is deleted before truncateBefore`;
-    // Whatever the hook does, it must not happen in the middle of a rotation.
-    this.#driver.defer(() => {
-      this.#options.onWarning(message);
-    });
-  }
-
-  #full(): WalError {
-    const limit = String(this.#options.maxWalFilesHard);
-    return new WalError(
-      'ERR_WAL_FULL',
-      `'${this.#directory}' has ${limit} segments (maxWalFilesHard): checkpoint, then truncateBefore`,
-      { path: this.#directory },
-    );
-  }
-}
-
-/** A cut that could not begin: the log is as it was. */
-export class IntactError extends Error {
-  override readonly name = 'IntactError';
-
-  constructor(cause: unknown) {
-    super('nothing was changed', { cause });
   }
 }

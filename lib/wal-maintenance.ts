@@ -6,9 +6,8 @@ import type { CommitPipeline } from './commit.js';
 import { WalError } from './errors.js';
 import type { IoDriver } from './io/driver.js';
 import type { Segment } from './segments.js';
-import { findCut, segmentHolds } from './wal-cut.js';
+import { IntactError, findCut, segmentHolds } from './wal-cut.js';
 import type { WalFiles } from './wal-files.js';
-import { IntactError } from './wal-files.js';
 import type { LogFollowers } from './wal-followers.js';
 
 /**

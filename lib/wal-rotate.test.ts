@@ -2,9 +2,11 @@
 
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as tick } from 'node:timers/promises';
 
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
+import type { IoMemory } from './io/driver.js';
 import { forEachDriver, newDriver } from './test-tools/drivers.js';
 import { FaultyDriver, fail, performAndFail } from './test-tools/faulty-driver.js';
 import { expectNothingHeld, freshDirectory } from './test-tools/logs.js';
@@ -109,7 +111,59 @@ forEachDriver((name) => {
         expect(told.filter((each) => ![...allowed, `sync ${now}`].includes(each))).toEqual([]);
         expect(told.filter((each) => each === `write ${now}`).length).toBe(1);
         expect(since.every(({ length }) => length <= 40 * KIB)).toBe(true);
+        // In front of the write there is nothing but the sealing.
+        const all = driver.operations.map(({ kind, path }) => `${kind} ${path.slice(-5)}`);
+        expect(all.slice(0, all.indexOf(`write ${now}`))).toEqual([
+          `truncate ${old}`,
+          `sync ${old}`,
+        ]);
       }
+    });
+
+    test('appends do not wait for the sealed file to be closed; close does', async () => {
+      const driver = faulty();
+      const directory = freshDirectory();
+      const wal = await open(directory, { driver });
+      await wal.appendMany(puts(7, 1, 500));
+      const gate = driver.gate('close');
+      expect(await wal.append(put(8, 500))).toMatchObject({ segment: 2 });
+      await gate.reached;
+      expect(await wal.append(put(9, 500))).toMatchObject({ segment: 2 });
+      let isClosed = false;
+      const closed = wal.close().then(() => (isClosed = true));
+      while (driver.operations.filter(({ kind }) => kind === 'close').length < 3) await tick();
+      for (let turn = 0; turn < 20; turn++) await tick();
+      expect(isClosed).toBe(false);
+      gate.open();
+      await closed;
+      expectNothingHeld(join(directory, 'x'), [
+        ...['wal_00000001.log', 'wal_00000002.log', 'wal_manifest'],
+      ]);
+    });
+
+    test('batches use the memory of those in the segments before; close gives it back', async () => {
+      const driver = faulty();
+      const held = new Set<IoMemory>();
+      const memory = driver.memory.bind(driver);
+      vi.spyOn(driver, 'memory').mockImplementation((bytes) => {
+        const given = memory(bytes);
+        held.add(given);
+        const release = given.release.bind(given);
+        vi.spyOn(given, 'release').mockImplementation(() => {
+          held.delete(given);
+          release();
+        });
+        return given;
+      });
+      // No file is zeroed ahead, so memory is for batches alone.
+      const wal = await open(freshDirectory(), { driver, preallocateBytes: 0 });
+      await wal.append(put(1, 500));
+      const [known] = held;
+      for (let id = 2; id <= 30; id++) await wal.append(put(id, 500));
+      expect(wal.stats().rotations).toBe(4);
+      expect([...held]).toEqual([known]);
+      await wal.close();
+      expect(held.size).toBe(0);
     });
 
     test('costs the manifest as much with many segments as with few', async () => {

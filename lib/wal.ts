@@ -126,6 +126,7 @@ export class Wal {
         },
         onProgress: () => {
           this.#followers.onProgress(files.durableSequence);
+          files.onProgress();
         },
         onPoisoned: this.#followers.onPoisoned,
       },

@@ -3,6 +3,7 @@
 
 import type { Batch } from './batch.js';
 import { BLOCK_BYTES, BatchEncoder } from './batch.js';
+import type { BatchMemory } from './batch-memory.js';
 import { events } from './diagnostics.js';
 import { isDirect } from './direct-io.js';
 import type { IoDriver, IoFile } from './io/driver.js';
@@ -20,6 +21,8 @@ export interface LaneStart {
   readonly position: number;
   /** For O_DIRECT: the bytes of the block around `position` that come before it. */
   readonly carry: Uint8Array;
+  /** Where batches take their memory from, when that outlives the lane. */
+  readonly memory?: BatchMemory;
 }
 
 /** Counters of the lane, all since open. */

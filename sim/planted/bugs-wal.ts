@@ -128,9 +128,9 @@ export const WAL_BUGS: readonly Mutation[] = [
     replace: '      await segmentHolds(driver, directory, segment);',
   }),
   wal('hard-limit-ignored', 'a rotation makes more files than maxWalFilesHard', {
-    file: FILES,
-    find: '    if (this.#segments.length >= limit) throw this.#full();',
-    replace: '    void limit;',
+    file: 'lib/wal-limits.ts',
+    find: '    if (count >= limit) throw this.#full();',
+    replace: '    if (count < 0 && limit < 0) throw this.#full();',
   }),
   wal('second-writer-admitted', 'a log that is open is opened again', {
     file: 'lib/wal-open.ts',
