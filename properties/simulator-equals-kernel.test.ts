@@ -167,7 +167,6 @@ async function simulate(
   return outcome;
 }
 
-/** Gives a real driver and an empty directory. */
 /** Why scripts that go past the page cache cannot be compared in this directory, or undefined. */
 async function otherUnit(name: KernelDriver): Promise<string | undefined> {
   let unit: number | undefined;
@@ -182,6 +181,7 @@ async function otherUnit(name: KernelDriver): Promise<string | undefined> {
   return `past the page cache ${tmpdir()} moves ${here}, and the simulated disk ${SECTOR_BYTES}`;
 }
 
+/** Gives a real driver and an empty directory. */
 async function withKernel(
   name: KernelDriver,
   under: string | undefined,

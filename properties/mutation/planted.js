@@ -6,7 +6,6 @@ import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import ts from 'typescript';
 
 import { BUGS } from './planted-bugs.js';
 
@@ -24,13 +23,14 @@ const CONFIG = `export default {
 
 /** Plants the bugs whose property starts with one of `only`; returns whether all were found. */
 export async function plantAll(only) {
-  const { edited } = await import(join(ROOT, 'dist', 'sim', 'planted', 'mutation.js'));
+  const planting = await import(join(ROOT, 'dist', 'sim', 'planted', 'mutation.js'));
   const bugs = BUGS.filter(({ property }) => only.some((name) => property.startsWith(name)));
   const counts = { found: 0, missed: 0, skipped: 0 };
   for (const bug of bugs) {
     const source = fs.readFileSync(join(ROOT, bug.file), 'utf8');
     const started = Date.now();
-    const { outcome, how } = hunt(bug, edited(source, bug.file, bug.find, bug.replace));
+    const text = planting.edited(source, bug.file, bug.find, bug.replace);
+    const { outcome, how } = hunt(bug, planting.transpile(text), planting.builtFile);
     const seconds = ((Date.now() - started) / 1000).toFixed(1);
     counts[outcome] += 1;
     const words = `${bug.property}: ${bug.breaks}\n        ${how} (${seconds} s)`;
@@ -41,14 +41,11 @@ export async function plantAll(only) {
   return found > 0 && missed === 0;
 }
 
-function hunt({ property, file, addon }, text) {
+function hunt({ property, file, addon }, built, builtFile) {
   const root = fs.mkdtempSync(join(tmpdir(), 'uring-wal-planted-'));
   try {
     stage(root, addon);
-    const target = join(root, 'dist', file.replace(/\.ts$/, '.js'));
-    const module = ts.ModuleKind.ESNext;
-    const options = { compilerOptions: { target: ts.ScriptTarget.ES2023, module } };
-    fs.writeFileSync(target, ts.transpileModule(text, options).outputText);
+    fs.writeFileSync(builtFile(root, file), built);
     return verdict(property, run(root, property));
   } finally {
     fs.rmSync(root, { recursive: true, force: true });

@@ -56,8 +56,7 @@ export async function plant(mutations: readonly Mutation[]): Promise<string> {
     texts.set(file, edited(text, file, find, replace));
   }
   for (const [file, text] of texts) {
-    const target = join(root, 'dist', file.replace(/\.ts$/, '.js'));
-    await writeFile(target, transpile(text));
+    await writeFile(builtFile(root, file), transpile(text));
   }
   return root;
 }
@@ -72,7 +71,13 @@ export function edited(text: string, file: string, find: string, replace: string
   return text.slice(0, at) + replace + text.slice(at + find.length);
 }
 
-function transpile(text: string): string {
+/** Where the build of a source file stands. */
+export function builtFile(root: string, file: string): string {
+  return join(root, 'dist', file.replace(/\.ts$/, '.js'));
+}
+
+/** JavaScript, with no look at types: a planted bug need not have any. */
+export function transpile(text: string): string {
   const { outputText } = ts.transpileModule(text, {
     compilerOptions: { target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.ESNext },
   });
