@@ -161,7 +161,10 @@ forEachDriver((name) => {
       const [known] = held;
       for (let id = 2; id <= 30; id++) await wal.append(put(id, 500));
       expect(wal.stats().rotations).toBe(4);
-      expect([...held]).toEqual([known]);
+      // The manifest grows beside the appends, and has memory of its own until it has.
+      await vi.waitFor(() => {
+        expect([...held].map((each) => each === known)).toEqual([true]);
+      });
       await wal.close();
       expect(held.size).toBe(0);
     });
