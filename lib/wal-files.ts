@@ -160,7 +160,7 @@ export class WalFiles {
       this.#isSpareDue = false;
       this.#spares.prepare(this.#active.segment.number + 1);
     }
-    if (this.#pipeline?.writtenEnd !== 0) this.#finishRotation();
+    if (this.#pipeline !== undefined && this.#pipeline.writtenEnd > 0) this.#finishRotation();
   }
 
   /**
@@ -185,11 +185,15 @@ export class WalFiles {
     pipeline.release();
   }
 
-  /** A failed write has cut the active file to `end`: what was noted of the rest is void. */
-  forgetBeyond(end: number): void {
+  /**
+   * A failed write has cut the file of `pipeline`: what was noted of the rest is void. A pipeline
+   * that was let go of may still be told of a failure, and then its file is no longer the active one.
+   */
+  forgetBeyondEnd(pipeline: CommitPipeline): void {
+    if (pipeline !== this.#pipeline) return;
     const { segment } = this.#active;
-    keepIndex(segment, end);
-    if (end === 0) segment.first = undefined;
+    keepIndex(segment, pipeline.end);
+    if (pipeline.end === 0) segment.first = undefined;
   }
 
   /**

@@ -379,6 +379,25 @@ forEachDriver((name) => {
       expect(await readLines(again)).toEqual(putLines(10, 1, 500));
     });
 
+    test('one that fails behind a segment without a record spoils nothing below', async () => {
+      const directory = freshDirectory();
+      const driver = new FaultyDriver(newDriver(name));
+      onTestFinished(() => driver.close());
+      const wal = await open(directory, { driver, preallocateBytes: 0 });
+      await wal.appendMany(puts(14, 1, 500));
+      driver.next('write', fail('ENOSPC'), 1, ({ path }) => path.endsWith('3.log'));
+      await expectRejection(wal.append(put(15, 500)), 'ERR_WAL_WRITE', 'ENOSPC');
+      // Without a manifest in the way of a new one, what closing says is written.
+      driver.next('write', fail('ENOSPC'), 1, ({ path }) => path.endsWith('.draft'));
+      driver.next('sync', fail('EIO'), 1, ({ path }) => path.endsWith('2.log'));
+      await expectRejection(wal.truncateAfter(10n), 'ERR_WAL_WRITE', 'EIO');
+      await expectRejection(wal.close(), 'ERR_WAL_POISONED');
+      const again = await open(directory);
+      expect(again.recovery.entriesRecovered).toBe(10n);
+      expect(await readLines(again)).toEqual(putLines(10, 1, 500));
+      expect(await readLines(again, { from: 10n })).toEqual(putLines(1, 10, 500));
+    });
+
     test.each([10n, 33n])('to %s: after a crash at any step, what stays is there', async (to) => {
       const { wal, directory } = await filled();
       await wal.close();

@@ -117,7 +117,7 @@ export class Wal {
           take: (count) => this.#take(count),
           reset: (last) => {
             this.#nextSequence = (last ?? 0n) + 1n;
-            this.#files.forgetBeyond(this.#appender.pipeline.end);
+            this.#files.forgetBeyondEnd(this.#appender.pipeline);
           },
         },
         rotation: {
