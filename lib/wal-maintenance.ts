@@ -86,6 +86,9 @@ export class WalMaintenance {
   async #truncateBefore(bound: bigint): Promise<TruncateResult> {
     const { driver, files, followers, directory, appender } = this.#log;
     appender.checkPoison();
+    // What was appended before counts, as soon as it is written.
+    if (this.#isBeyond(bound)) await this.#makeDurable();
+    if (this.#isBeyond(bound)) throw this.#beyond(bound);
     if (this.#coveredBy(bound).length === 0) return { removed: [], stopped: undefined };
     // The checkpoint may be in this very log, and no more than written.
     await this.#makeDurable();
@@ -117,6 +120,16 @@ export class WalMaintenance {
       .filter(({ last }) => last !== undefined && last < bound);
   }
 
+  /** A checkpoint covers nothing that is not there: who names such a sequence is mistaken. */
+  #isBeyond(bound: bigint): boolean {
+    return bound > (this.#log.files.writtenSequence ?? 0n) + 1n;
+  }
+
+  #beyond(bound: bigint): RangeError {
+    const last = String(this.#log.files.writtenSequence ?? 0n);
+    return new RangeError(`sequence ${String(bound)}: the log ends at ${last}`);
+  }
+
   /** Makes all durable that was taken before. Unlike a flush, it fails only with the log itself. */
   async #makeDurable(): Promise<void> {
     const { appender } = this.#log;
@@ -135,9 +148,7 @@ export class WalMaintenance {
     await this.#log.appender.exchange(async (pipeline) => {
       const { driver, files, directory } = this.#log;
       const last = pipeline.writtenSequence ?? 0n;
-      if (bound > last) {
-        throw new RangeError(`sequence ${String(bound)}: the log ends at ${String(last)}`);
-      }
+      if (bound > last) throw this.#beyond(bound);
       if (bound === last) return pipeline;
       const { segment, offset } = await findCut(driver, files, directory, bound);
       await files.seal(pipeline);

@@ -124,7 +124,7 @@ forEachDriver((name) => {
       await expect(reader.next()).rejects.toThrow('enough');
       const { signal } = controller;
       await expect(wal.read({ signal }).next()).rejects.toThrow('enough');
-      expect(await wal.truncateBefore(100n)).toMatchObject({ stopped: undefined });
+      expect(await wal.truncateBefore(11n)).toMatchObject({ stopped: undefined });
     });
 
     test('an empty log, and one whose entries a checkpoint covers', async () => {
@@ -239,7 +239,7 @@ forEachDriver((name) => {
       const waiting = rejectionOf(reader.next());
       controller.abort('enough');
       expect(await waiting).toBe('enough');
-      expect((await wal.truncateBefore(100n)).stopped).toBe(undefined);
+      expect((await wal.truncateBefore(21n)).stopped).toBe(undefined);
     });
 
     test('rejected entries are never handed out', async () => {

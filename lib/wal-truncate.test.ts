@@ -51,7 +51,7 @@ forEachDriver((name) => {
       expect(await wal.truncateBefore(8n)).toEqual({ removed: [1], stopped: undefined });
       expect(await wal.truncateBefore(21n)).toEqual({ removed: [2], stopped: undefined });
       expect(await readLines(wal)).toEqual(putLines(21, 15, 500));
-      expect(await wal.truncateBefore(1000n)).toEqual({ removed: [3, 4], stopped: undefined });
+      expect(await wal.truncateBefore(36n)).toEqual({ removed: [3, 4], stopped: undefined });
       const { segments } = wal.stats();
       expect(segments).toBe(1);
       await wal.close();
@@ -59,6 +59,31 @@ forEachDriver((name) => {
       const again = await open(directory);
       expect(await readLines(again)).toEqual(putLines(7, 29, 500));
       expect(again.recovery).toMatchObject({ segments: 1, entriesRecovered: 7n });
+    });
+
+    test('a sequence beyond the next one to come is refused, and nothing goes', async () => {
+      const { wal, directory } = await filled();
+      for (const beyond of [37n, 1000n, 2n ** 64n - 1n]) {
+        expect(await rejectionOf(wal.truncateBefore(beyond))).toMatchObject({
+          name: 'RangeError',
+          message: `sequence ${String(beyond)}: the log ends at 35`,
+        });
+      }
+      // Each in its turn: behind the append before it, and behind the cut before it.
+      const appended = wal.append(put(36, 500));
+      expect((await wal.truncateBefore(37n)).removed).toEqual([1, 2, 3, 4, 5]);
+      await appended;
+      const cut = wal.truncateAfter(35n);
+      expect(await rejectionOf(wal.truncateBefore(37n))).toBeInstanceOf(RangeError);
+      await cut;
+      expect(await wal.truncateBefore(36n)).toEqual({ removed: [], stopped: undefined });
+      const empty = await open(freshDirectory());
+      expect(await rejectionOf(empty.truncateBefore(2n))).toMatchObject({
+        message: 'sequence 2: the log ends at 0',
+      });
+      expect(await empty.truncateBefore(1n)).toEqual({ removed: [], stopped: undefined });
+      await wal.close();
+      expect(names(directory)).toEqual([6]);
     });
 
     test('two at once share the work', async () => {
@@ -71,21 +96,21 @@ forEachDriver((name) => {
       const { wal } = await filled();
       const [early, late] = [wal.read(), wal.read({ from: 20n })];
       for (const reader of [early, late]) await reader.next();
-      expect(await wal.truncateBefore(100n)).toEqual({
+      expect(await wal.truncateBefore(36n)).toEqual({
         removed: [],
         stopped: expect.stringContaining("wal_00000001.log'") as string,
       });
       for (let count = 0; count < 7; count++) await early.next();
-      expect((await wal.truncateBefore(100n)).removed).toEqual([1]);
+      expect((await wal.truncateBefore(36n)).removed).toEqual([1]);
       await early.return();
-      expect(await wal.truncateBefore(100n)).toMatchObject({
+      expect(await wal.truncateBefore(36n)).toMatchObject({
         removed: [2],
         stopped: expect.stringContaining("wal_00000003.log'") as string,
       });
       const rest = [];
       for await (const { sequence } of late) rest.push(sequence);
       expect(rest.at(-1)).toBe(35n);
-      expect((await wal.truncateBefore(100n)).removed).toEqual([3, 4]);
+      expect((await wal.truncateBefore(36n)).removed).toEqual([3, 4]);
     });
 
     test('a cut that could not begin leaves no belief in zeros that it cut off', async (context) => {
@@ -141,7 +166,7 @@ forEachDriver((name) => {
       const wal = await open(directory, { driver });
       await wal.appendMany(puts(35, 1, 500));
       const gate = driver.gate('read');
-      const truncated = wal.truncateBefore(100n);
+      const truncated = wal.truncateBefore(36n);
       await gate.reached;
       const reader = wal.read();
       const first = reader.next();
@@ -163,13 +188,13 @@ forEachDriver((name) => {
         if (damage === 'short') writeFileSync(path, good.subarray(0, 3000));
         if (damage === 'long') writeFileSync(path, Buffer.concat([good, Buffer.alloc(1)]));
         if (damage === 'directory') mkdirSync(path);
-        const { removed, stopped } = await wal.truncateBefore(100n);
+        const { removed, stopped } = await wal.truncateBefore(36n);
         expect(removed, damage).toEqual(damage === 'flip' ? [1] : []);
         expect(stopped, damage).toContain(path);
         if (damage === 'directory') rmSync(path, { recursive: true });
       }
       writeFileSync(path, good);
-      expect((await wal.truncateBefore(100n)).removed).toEqual([2, 3, 4]);
+      expect((await wal.truncateBefore(36n)).removed).toEqual([2, 3, 4]);
     });
 
     test('a removal that fails: what was not removed is still part of the log', async () => {
@@ -180,10 +205,10 @@ forEachDriver((name) => {
       await wal.appendMany(puts(35, 1, 500));
       driver.next('remove', (operation) => operation.perform());
       driver.next('remove', fail('EPERM'), 1, ({ path }) => path.endsWith('3.log'));
-      const error = await expectRejection(wal.truncateBefore(100n), 'ERR_WAL_WRITE', 'EPERM');
+      const error = await expectRejection(wal.truncateBefore(36n), 'ERR_WAL_WRITE', 'EPERM');
       expect(error.message).toContain('wal_00000003.log');
       expect(await readLines(wal)).toEqual(putLines(21, 15, 500));
-      expect((await wal.truncateBefore(100n)).removed).toEqual([3, 4]);
+      expect((await wal.truncateBefore(36n)).removed).toEqual([3, 4]);
     });
 
     test.each(['acknowledged as written', 'not yet acknowledged'])(

@@ -322,8 +322,8 @@ export class Wal {
    * oldest first. Never the active one, none that a reader still needs, none that cannot be read.
    * Before any goes, what was appended before the call, perhaps the checkpoint, is made durable.
    *
-   * @throws TypeError or RangeError for what is no sequence; WalError `ERR_WAL_WRITE`,
-   * `ERR_WAL_SYNC`, `ERR_WAL_POISONED`, `ERR_WAL_CLOSED`.
+   * @throws TypeError for what is no sequence, RangeError for one beyond the next to come; WalError
+   * `ERR_WAL_WRITE`, `ERR_WAL_SYNC`, `ERR_WAL_POISONED`, `ERR_WAL_CLOSED`.
    *
    * @example
    * const wal = await Wal.open('app-wal');

@@ -25,13 +25,6 @@ export function runTruncate(command: TruncateCommand, streams: Streams): Promise
   });
 }
 
-/** A checkpoint covers nothing that is not there: whoever names such a sequence mistyped it. */
-function checkNotBeyond(wal: Wal, sequence: bigint): void {
-  const last = wal.writtenSequence;
-  if (last === undefined || sequence <= last + 1n) return;
-  throw new RangeError(`sequence ${String(sequence)}: the log ends at ${String(last)}`);
-}
-
 async function truncate(wal: Wal, { side, sequence, json }: TruncateCommand): Promise<Told> {
   const code = EXIT.OK;
   if (side === 'after') {
@@ -41,7 +34,6 @@ async function truncate(wal: Wal, { side, sequence, json }: TruncateCommand): Pr
     const end = last === undefined ? 'it is empty' : `it ends with sequence ${String(last)}`;
     return { text: `everything behind ${String(sequence)} is gone; ${end}\n`, code };
   }
-  checkNotBeyond(wal, sequence);
   const { removed, stopped } = await wal.truncateBefore(sequence);
   if (json) return { text: jsonLine({ removed, stopped: stopped ?? null }), code };
   const what =
