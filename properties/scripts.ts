@@ -19,8 +19,15 @@ export interface Outcome {
 const MISUSE = ['EBADF', 'EINVAL'];
 /** Bytes of the memories that a script uses. */
 const MEMORY_BYTES = 24_576;
-/** Sees each operation right before it is issued, and what the script told so far. */
-export type BeforeStep = (step: ScriptStep, index: number, size: number) => void;
+/** The file that a script works on, as it is now. */
+export interface ScriptFile {
+  readonly size: number;
+  /** Past the page cache. */
+  readonly isDirect: boolean;
+}
+
+/** Sees each operation right before it is issued. */
+export type BeforeStep = (step: ScriptStep, index: number, file: ScriptFile) => void;
 
 /** How a script is run. */
 export interface ScriptOptions {
@@ -44,9 +51,9 @@ export async function runScript(
   await machine.open({ direct: options.direct, create: 'if-missing', access: 'write' });
   const told: Told[] = [];
   for (const [index, written] of script.entries()) {
-    const size = await machine.size();
-    const step = options.dense === true ? dense(written, size) : written;
-    options.before?.(step, index, size);
+    const file = await machine.state();
+    const step = options.dense === true ? dense(written, file.size) : written;
+    options.before?.(step, index, file);
     told.push(await machine.take(step));
   }
   return { told, files: await machine.finish() };
@@ -90,8 +97,10 @@ class Machine {
     });
   }
 
-  async size(): Promise<number> {
-    return (await this.#file?.size()) ?? 0;
+  async state(): Promise<ScriptFile> {
+    const direct = this.#file?.direct;
+    const isDirect = direct !== undefined && 'blockBytes' in direct;
+    return { size: (await this.#file?.size()) ?? 0, isDirect };
   }
 
   async take(step: ScriptStep): Promise<Told> {

@@ -145,7 +145,7 @@ async function simulate(
   const driver = new SimDriver(environment);
   pump(driver);
   await driver.makeDirectory(DIRECTORY);
-  const before: BeforeStep = (step, index, size) => {
+  const before: BeforeStep = (step, index, { size, isDirect }) => {
     environment.shortage = undefined;
     const told = kernel?.told[index];
     if (step.do === 'allocate' && told === errno) {
@@ -155,7 +155,7 @@ async function simulate(
     const isShort = typeof told === 'number' && told < step.length;
     if (!isShort && told !== errno) return;
     environment.shortage = { errno, untilStep: Number.POSITIVE_INFINITY };
-    const unit = step.length % SECTOR_BYTES === 0 ? SECTOR_BYTES : 1;
+    const unit = isDirect ? SECTOR_BYTES : 1;
     if (step.length > unit) extents.push(typeof told === 'number' ? told / unit : 0);
     // Whether a failed dsync write can prove that it was the write half: drawn as well.
     if (told === errno && step.dsync) extents.push(0);

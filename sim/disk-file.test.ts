@@ -58,3 +58,14 @@ test('a plan of survival decides sector by sector, and on the size', () => {
   expect(inode.medium[0]).toBe(0);
   expect(inode.medium[1023]).toBe(7);
 });
+
+test('what reached the medium before it was overwritten is what the device gives back', () => {
+  const inode = new SimInode(1, new Arena());
+  inode.write(bytes('first'), 0, false);
+  inode.persistOverwritten(0, 5, () => true);
+  inode.write(bytes('other'), 0, false);
+  for (const sector of inode.dirtySectors()) inode.failSector(sector);
+  inode.dropClean();
+  expect(text(inode.cache, 5)).toBe('first');
+  expect(text(inode.medium, 5)).toBe('first');
+});

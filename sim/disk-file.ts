@@ -61,7 +61,10 @@ export class SimInode {
     const end = Math.min(Math.ceil((position + length) / SECTOR_BYTES), this.#flaggedEnd);
     for (let sector = first; sector < end; sector++) {
       if (this.#flags[sector] === 0 || this.#waitsForTruncation(sector)) continue;
-      if (decide()) copySector(this.#newest(sector), this.medium, sector);
+      if (!decide()) continue;
+      // What reached the medium went through the device: a read past the cache sees it.
+      if (((this.#flags[sector] ?? 0) & DIRTY) !== 0) copySector(this.cache, this.device, sector);
+      copySector(this.device, this.medium, sector);
     }
   }
 

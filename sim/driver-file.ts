@@ -64,7 +64,7 @@ export class SimFile implements IoFile {
   ): Promise<number> {
     const environment = this.#driver.environment;
     if (this.#driver.dead) return this.#run('write', [], () => 0);
-    const refusal = this.#refusal('write', memory, [start, length, position], this.#isDirect());
+    const refusal = this.#refusal('write', memory, [start, length, position], this.isDirect);
     if (refusal !== undefined) return this.#refuse('write', refusal);
     const source = memory as SimMemory;
     const dsync = options?.dsync === true;
@@ -99,7 +99,7 @@ export class SimFile implements IoFile {
         abandon: () => {
           const whole = environment.choices.weighted(LANE.crash, [2, 1, 1]);
           const share = whole === 2 ? environment.choices.below(LANE.crash, length + 1) : length;
-          if (whole > 0) land(this.#isDirect() ? share - (share % SECTOR_BYTES) : share);
+          if (whole > 0) land(this.isDirect ? share - (share % SECTOR_BYTES) : share);
         },
       },
     );
@@ -114,7 +114,7 @@ export class SimFile implements IoFile {
   ): Promise<number> {
     const environment = this.#driver.environment;
     if (this.#driver.dead) return this.#run('read', [], () => 0);
-    const past = options?.pastCache === true || this.#isDirect();
+    const past = options?.pastCache === true || this.isDirect;
     const refusal = this.#refusal('read', memory, [start, length, position], past);
     if (refusal !== undefined) return this.#refuse('read', refusal);
     const fault = environment.draw('read');
@@ -207,7 +207,8 @@ export class SimFile implements IoFile {
     });
   }
 
-  #isDirect(): boolean {
+  /** Past the page cache. */
+  get isDirect(): boolean {
     return this.direct !== undefined && 'blockBytes' in this.direct;
   }
 
@@ -216,7 +217,7 @@ export class SimFile implements IoFile {
     this.inode.persistOverwritten(position, bytes.length, () =>
       choices.chance(LANE.crash, writebackEagerness),
     );
-    this.inode.write(bytes, position, this.#isDirect());
+    this.inode.write(bytes, position, this.isDirect);
   }
 
   #syncWritten(fate: Exclude<WriteFate, { kind: 'failed' }>, position: number): void {
@@ -230,7 +231,7 @@ export class SimFile implements IoFile {
     else if (this.honoursDsync) {
       this.inode.syncRange(position, fate.landed);
       // Past the cache nothing of this descriptor's is ever written back behind it.
-      if (!this.#isDirect()) tellFailedWriteback(this);
+      if (!this.isDirect) tellFailedWriteback(this);
     }
   }
 

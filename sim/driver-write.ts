@@ -30,12 +30,12 @@ const RETRIES = { 'write-eintr': 'EINTR', 'write-eagain': 'EAGAIN' } as const;
 
 export function drawWriteFate(
   environment: SimEnvironment,
-  file: { readonly inode: SimInode; readonly direct: unknown; readonly path: string },
+  file: { readonly inode: SimInode; readonly isDirect: boolean },
   request: WriteRequest,
 ): WriteFate {
   const { length, position, dsync } = request;
   const grows = position + length > file.inode.size;
-  if (grows && environment.isShort()) return shortOfSpace(environment, request, file.inode.size);
+  if (grows && environment.isShort()) return shortOfSpace(environment, request, file);
   const fault = environment.draw('write');
   switch (fault) {
     case 'enospc':
@@ -45,10 +45,10 @@ export function drawWriteFate(
       environment.fire(fault);
       const steps = 1 + environment.choices.below(LANE.extent, SHORTAGE_STEPS_MAX);
       environment.shortage = { errno: SHORTAGES[fault], untilStep: environment.step + steps };
-      return shortOfSpace(environment, request, file.inode.size);
+      return shortOfSpace(environment, request, file);
     }
     case 'short-write': {
-      const count = partOf(environment, request, 1);
+      const count = partOf(environment, request, file, 1);
       if (count === 0) break;
       environment.fire(fault, `${String(count)} of ${String(length)} B`);
       return { kind: 'written', landed: count };
@@ -62,7 +62,7 @@ export function drawWriteFate(
       return failed(environment, RETRIES[fault], request, 0);
     case 'write-eio': {
       environment.fire(fault);
-      const landed = file.direct !== undefined ? partOf(environment, request, 0) : 0;
+      const landed = file.isDirect ? partOf(environment, request, file, 0) : 0;
       return failed(environment, 'EIO', request, landed);
     }
     default:
@@ -85,17 +85,26 @@ function dsyncFate(environment: SimEnvironment, request: WriteRequest): WriteFat
 }
 
 /** Part of the write fits; how much is told by a short count, why not all only by the next. */
-function shortOfSpace(environment: SimEnvironment, request: WriteRequest, size: number): WriteFate {
-  const fits = Math.max(0, Math.min(request.length, size - request.position));
+function shortOfSpace(
+  environment: SimEnvironment,
+  request: WriteRequest,
+  file: { readonly inode: SimInode; readonly isDirect: boolean },
+): WriteFate {
+  const fits = Math.max(0, Math.min(request.length, file.inode.size - request.position));
   // What was there already is sure to land only up to its last whole page.
-  const landed = Math.max(fits - (fits % BLOCK_BYTES), partOf(environment, request, 0));
+  const landed = Math.max(fits - (fits % BLOCK_BYTES), partOf(environment, request, file, 0));
   if (landed > 0) return { kind: 'written', landed };
   return failed(environment, environment.shortage?.errno ?? 'ENOSPC', request, 0);
 }
 
-/** A number of bytes smaller than the write; whole sectors where the write is made of sectors. */
-function partOf(environment: SimEnvironment, request: WriteRequest, least: 0 | 1): number {
-  const unit = request.length % SECTOR_BYTES === 0 && request.length > 0 ? SECTOR_BYTES : 1;
+/** A number of bytes smaller than the write; whole sectors where it goes past the page cache. */
+function partOf(
+  environment: SimEnvironment,
+  request: WriteRequest,
+  file: { readonly isDirect: boolean },
+  least: 0 | 1,
+): number {
+  const unit = file.isDirect ? SECTOR_BYTES : 1;
   const most = request.length / unit - 1;
   if (most < least) return 0;
   return (least + environment.choices.below(LANE.extent, most - least + 1)) * unit;

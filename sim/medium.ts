@@ -16,7 +16,7 @@ export function drawDamage(environment: SimEnvironment, oracle: Oracle, path: st
   const kinds = DAMAGES.filter((kind) => environment.has(kind));
   const log = environment.disk.file(path);
   if (kinds.length === 0 || log === undefined || log.mediumSize === 0) return;
-  if (log.unsyncedSectors().length > 0 || log.size !== log.mediumSize) return;
+  if (log.unsyncedSectors().length > 0 || log.journal.length > 0) return;
   if (!choices.chance(LANE.config, 128)) return;
   const before = oracle.model.scan(log.medium, log.mediumSize).records;
   const kind = kinds[choices.below(LANE.config, kinds.length)] ?? 'bit-rot';
