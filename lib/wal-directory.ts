@@ -9,7 +9,7 @@ import { IoError } from './io/driver.js';
 import type { DriverChoice } from './io/select.js';
 import { selectDriver } from './io/select.js';
 import type { Manifest } from './manifest.js';
-import { MANIFEST_NAME, isKnownGap, readManifest } from './manifest.js';
+import { MANIFEST_NAME, isKnownGap, knownSegments, readManifest } from './manifest.js';
 import { scanFile } from './scan.js';
 import { listSegments, newSegment, seek } from './segments.js';
 import type { WalEnd } from './tail.js';
@@ -18,6 +18,8 @@ import { readBounds } from './wal-read-options.js';
 import type { WalRecord } from './wal-record.js';
 import { WalChunk } from './wal-record.js';
 import { FileWindow } from './window.js';
+
+const EMPTY = 'it is empty, and segments behind it are not';
 
 /**
  * What to read of a directory.
@@ -56,14 +58,9 @@ export async function* readDirectory(
   } catch (cause) {
     throw toReadError(directory, cause);
   } finally {
+    await reading.close();
     if (owned) await driver.close();
   }
-}
-
-/** What a look at a segment came to. */
-interface SegmentEnd {
-  readonly number: number;
-  readonly end: WalEnd;
 }
 
 class DirectoryReading {
@@ -74,9 +71,9 @@ class DirectoryReading {
   /** The last sequence that was seen. */
   #last: bigint | undefined;
   /** Where the next record is expected. */
-  #place: { readonly number: number; readonly offset: number } | undefined;
-  /** The last segment that was there at first: a writer may be faster than this for ever. */
-  #lastNumber: number | undefined;
+  #place = { number: 0, offset: 0 };
+  /** Open until the next one has a record: a checkpoint may remove it meanwhile. */
+  #file: { readonly number: number; readonly file: IoFile } | undefined;
 
   constructor(driver: IoDriver, directory: string, from: bigint) {
     this.#driver = driver;
@@ -84,51 +81,48 @@ class DirectoryReading {
     this.#from = from;
   }
 
+  /** Ends in the last segment that is there at first: a writer may be faster than this for ever. */
   async *records(): AsyncGenerator<WalRecord, void, void> {
-    let before: SegmentEnd | undefined;
-    for (;;) {
-      const number = await this.#nextNumber();
-      if (number === undefined || number > (this.#lastNumber ?? number)) return;
-      const isNext = before !== undefined && before.number !== number;
-      // Nothing is written to a segment before the one in front of it is whole: look there again.
-      if (before !== undefined && isNext) {
-        if (!(await this.#hasRecord(number))) {
-          if (before.end.kind === 'corrupt') throw this.#damaged(before);
-          return;
-        }
-        before = yield* this.#readSegment(before.number);
-        if (before.end.kind !== 'clean') throw this.#damaged(before);
+    const numbers = await this.#begin();
+    let end: WalEnd | undefined;
+    for (const [index, number] of numbers.entries()) {
+      if (end !== undefined) {
+        if (!(await this.#isWritten(number, numbers.slice(index + 1)))) break;
+        // Nothing is written to a segment before the one in front of it is whole: look there again.
+        end = yield* this.#readSegment();
+        if (end.kind !== 'clean') throw this.#damaged(end);
+        if (end.offset === 0) throw this.#damaged({ ...end, reason: EMPTY });
         this.#place = { number, offset: 0 };
-      } else if (before !== undefined) {
-        if (before.end.kind === 'corrupt') throw this.#damaged(before);
-        return;
       }
-      before = yield* this.#readSegment(number);
+      end = yield* this.#readSegment();
     }
+    if (end?.kind === 'corrupt') throw this.#damaged(end);
+    await this.#checkEnd();
   }
 
-  /** The segment to read on in: the present one, or the next if there is one by now. */
-  async #nextNumber(): Promise<number | undefined> {
+  async close(): Promise<void> {
+    const held = this.#file;
+    this.#file = undefined;
+    await held?.file.close();
+  }
+
+  /** Numbers of the segments to read; the place is the start of what is wanted. */
+  async #begin(): Promise<readonly number[]> {
     const numbers = await this.#look();
-    this.#lastNumber ??= numbers.at(-1);
-    const place = this.#place;
-    if (place !== undefined) return numbers.find((number) => number > place.number) ?? place.number;
     const firstNumber = this.#manifest?.firstNumber ?? 0;
     const there = numbers.filter((number) => number >= firstNumber);
     const known = this.#manifest?.sealed.findLast(
       ({ number, first }) => first !== undefined && first <= this.#from && there.includes(number),
     );
-    const number = known?.number ?? there[0];
-    if (number === undefined) return undefined;
+    const number = known?.number ?? there[0] ?? 0;
     this.#place = { number, offset: known === undefined ? 0 : seek(known.index, this.#from) };
-    return number;
+    return there.slice(there.indexOf(number));
   }
 
-  /** Brings the manifest up to date; returns the numbers of the segments that are there. */
+  /** Reads the manifest; returns the numbers of the segments that are there. */
   async #look(): Promise<readonly number[]> {
     for (let before: number | undefined; ;) {
-      const reading = await readManifest(this.#driver, this.#directory);
-      this.#manifest = reading.kind === 'good' ? reading.manifest : undefined;
+      await this.#readManifest();
       const { numbers } = await listSegments(this.#driver, this.#directory);
       const firstNumber = this.#manifest?.firstNumber;
       if (firstNumber === undefined || numbers.includes(firstNumber)) return numbers;
@@ -141,31 +135,41 @@ class DirectoryReading {
     }
   }
 
-  /** Records from the place on, as far as they go now. */
-  async *#readSegment(number: number): AsyncGenerator<WalRecord, SegmentEnd, void> {
-    const file = await this.#open(number);
-    try {
-      for (let size = await file.size(); ;) {
-        const window = new FileWindow(this.#driver, file, { size, pastCache: false });
-        try {
-          const end = yield* this.#readWindow(window, number);
-          return { number, end };
-        } catch (error) {
-          // The writer may have cut zeros off: see again how long the file is.
-          const now = await file.size();
-          if (now >= size) throw error;
-          size = now;
-        } finally {
-          window.release();
-        }
-      }
-    } finally {
-      await file.close();
+  async #readManifest(): Promise<void> {
+    const reading = await readManifest(this.#driver, this.#directory);
+    this.#manifest = reading.kind === 'good' ? reading.manifest : undefined;
+  }
+
+  /** Records from the place on, as far as its segment goes now. */
+  async *#readSegment(): AsyncGenerator<WalRecord, WalEnd, void> {
+    const file = await this.#enter(this.#place.number);
+    for (let before: WalEnd | undefined; ;) {
+      const end = yield* this.#readFile(file);
+      // Beside a writer, a record may be half there when it is read, and what follows whole.
+      if (end.kind !== 'corrupt' || end.offset === before?.offset) return end;
+      before = end;
     }
   }
 
-  async *#readWindow(window: FileWindow, number: number): AsyncGenerator<WalRecord, WalEnd, void> {
-    const runs = scanFile(window, this.#place?.number === number ? this.#place.offset : 0);
+  async *#readFile(file: IoFile): AsyncGenerator<WalRecord, WalEnd, void> {
+    for (let size = await file.size(); ;) {
+      const window = new FileWindow(this.#driver, file, { size, pastCache: false });
+      try {
+        return yield* this.#readWindow(window);
+      } catch (error) {
+        // The writer may have cut zeros off: see again how long the file is.
+        const now = await file.size();
+        if (now >= size) throw error;
+        size = now;
+      } finally {
+        window.release();
+      }
+    }
+  }
+
+  async *#readWindow(window: FileWindow): AsyncGenerator<WalRecord, WalEnd, void> {
+    const { number } = this.#place;
+    const runs = scanFile(window, this.#place.offset);
     for (;;) {
       const next = await runs.next();
       if (next.done === true) {
@@ -176,7 +180,7 @@ class DirectoryReading {
       for (const record of new WalChunk(next.value)) {
         const { sequence, offset, length, inBatch } = record;
         if (this.#last !== undefined && sequence <= this.#last && inBatch) continue;
-        this.#checkOrder(number, record);
+        if (!this.#follows(sequence)) await this.#checkGap(record);
         this.#last = sequence;
         this.#place = { number, offset: inBatch ? offset : offset + length };
         if (sequence >= this.#from) yield record.copy();
@@ -184,12 +188,17 @@ class DirectoryReading {
     }
   }
 
-  #checkOrder(number: number, { sequence, offset }: WalRecord): void {
-    const last = this.#last;
-    if (last === undefined || sequence === last + 1n) return;
-    // What a salvage could not keep is missing for good.
+  #follows(sequence: bigint): boolean {
+    return this.#last === undefined || sequence === this.#last + 1n;
+  }
+
+  /** What a salvage could not keep, perhaps meanwhile, is missing for good. */
+  async #checkGap({ sequence, offset }: WalRecord): Promise<void> {
+    const last = this.#last ?? 0n;
     if (isKnownGap(this.#manifest, last, sequence)) return;
-    const { path } = newSegment(this.#directory, number);
+    await this.#readManifest();
+    if (isKnownGap(this.#manifest, last, sequence)) return;
+    const { path } = newSegment(this.#directory, this.#place.number);
     throw new WalError(
       'ERR_WAL_CORRUPT',
       `'${path}' goes on with sequence ${String(sequence)} after ${String(last)}`,
@@ -197,9 +206,31 @@ class DirectoryReading {
     );
   }
 
-  /** A segment without one was made ahead. */
-  async #hasRecord(number: number): Promise<boolean> {
-    const file = await this.#open(number);
+  /** False where the log ends: a segment without a record was made ahead, if none follows with one. */
+  async #isWritten(number: number, later: readonly number[]): Promise<boolean> {
+    if ((await this.#blankEnd(number)) === undefined) return true;
+    for (const each of later) {
+      if ((await this.#blankEnd(each)) !== undefined) continue;
+      const end = await this.#blankEnd(number);
+      if (end === undefined) return true;
+      this.#place = { number, offset: 0 };
+      throw this.#damaged(end.kind === 'clean' ? { ...end, reason: EMPTY } : end);
+    }
+    return false;
+  }
+
+  /** How a segment without a record ends; undefined when it has one, or had one and is damaged. */
+  async #blankEnd(number: number): Promise<WalEnd | undefined> {
+    let file: IoFile;
+    try {
+      file = await this.#open(number);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+      // Whoever made it ahead may have removed it, or cut the log. A checkpoint has overtaken this.
+      await this.#readManifest();
+      if (number < (this.#manifest?.firstNumber ?? 0)) throw error;
+      return { kind: 'torn', offset: 0, size: 0, reason: 'the file is missing' };
+    }
     try {
       const window = new FileWindow(this.#driver, file, {
         size: await file.size(),
@@ -207,10 +238,9 @@ class DirectoryReading {
       });
       try {
         const next = await scanFile(window, 0).next();
-        if (next.done !== true) return true;
+        if (next.done !== true) return undefined;
         const end = await judgeEnd(window, next.value.offset, next.value.reason);
-        if (end.kind === 'corrupt') throw this.#damaged({ number, end });
-        return false;
+        return end.kind === 'corrupt' ? undefined : end;
       } finally {
         window.release();
       }
@@ -219,17 +249,47 @@ class DirectoryReading {
     }
   }
 
+  /** What the manifest knows must have been there, unless the log was cut meanwhile. */
+  async #checkEnd(): Promise<void> {
+    if (this.#missing() === undefined) return;
+    await this.#readManifest();
+    const missing = this.#missing();
+    if (missing === undefined) return;
+    const { number, offset } = this.#place;
+    const { path } = newSegment(this.#directory, number);
+    throw new WalError(
+      'ERR_WAL_CORRUPT',
+      `'${path}' ends at offset ${String(offset)} with sequence ${String(this.#last ?? 0n)}, and ` +
+        `${String(missing)} was there`,
+      { path, offset },
+    );
+  }
+
+  /** The last sequence that the manifest knows, when it was not seen. */
+  #missing(): bigint | undefined {
+    const known = knownSegments(this.#manifest).findLast(({ last }) => last !== undefined)?.last;
+    return known !== undefined && known > (this.#last ?? 0n) ? known : undefined;
+  }
+
+  async #enter(number: number): Promise<IoFile> {
+    if (this.#file?.number === number) return this.#file.file;
+    const file = await this.#open(number);
+    await this.close();
+    this.#file = { number, file };
+    return file;
+  }
+
   #open(number: number): Promise<IoFile> {
     const options = { access: 'read', create: 'never', direct: false, mode: 0o600 } as const;
     return this.#driver.open(newSegment(this.#directory, number).path, options);
   }
 
-  #damaged({ number, end }: SegmentEnd): WalError {
-    const { path } = newSegment(this.#directory, number);
+  #damaged({ offset, reason }: WalEnd): WalError {
+    const { path } = newSegment(this.#directory, this.#place.number);
     return new WalError(
       'ERR_WAL_CORRUPT',
-      `'${path}' is damaged at offset ${String(end.offset)} (${end.reason})`,
-      { path, offset: end.offset },
+      `'${path}' is damaged at offset ${String(offset)} (${reason})`,
+      { path, offset },
     );
   }
 }

@@ -1,7 +1,7 @@
 // Reading a log while it is written, in the same process: bounds, order, following, and what ends
-// it. And reading its directory from outside, beside a writer of this or another process.
+// it.
 
-import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -9,19 +9,10 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { openDescriptors } from './test-tools/descriptors.js';
 import { forEachDriver, newDriver } from './test-tools/drivers.js';
 import { FaultyDriver, fail } from './test-tools/faulty-driver.js';
-import { freshDirectory, readLog } from './test-tools/logs.js';
+import { freshDirectory } from './test-tools/logs.js';
 import { rejectionOf } from './test-tools/outcomes.js';
 import { expectRejection } from './test-tools/rejections.js';
-import {
-  copyOf,
-  lineOf,
-  linesOf,
-  put,
-  putLines,
-  puts,
-  readLines,
-  writeSegment,
-} from './test-tools/wals.js';
+import { lineOf, linesOf, put, putLines, puts, readLines } from './test-tools/wals.js';
 import type { WalOptions } from './wal-options.js';
 import type { WalRecord } from './wal-record.js';
 import { Wal } from './wal.js';
@@ -274,109 +265,6 @@ forEachDriver((name) => {
       expect(driver.operations.filter((each) => each.kind === 'open' && isLog(each))).toEqual([]);
       expect(read.length).toBe(49);
       expect(read.reduce((sum, { length }) => sum + length, 0)).toBeLessThan(60 * KIB);
-    });
-  });
-
-  describe('from outside', () => {
-    test('a directory that nobody writes to, from and to, with and without its manifest', async () => {
-      const directory = freshDirectory();
-      const wal = await open(directory);
-      await wal.appendMany(puts(20, 1, 500));
-      await wal.appendBatch(puts(4, 21));
-      await wal.close();
-      const lines = [...putLines(20, 1, 500), ...putLines(4, 21)];
-      const before = readdirSync(directory);
-      for (const hasManifest of [true, false]) {
-        if (!hasManifest) rmSync(join(directory, 'wal_manifest'));
-        const read = (from: number, to: number): Promise<string[]> =>
-          linesOf(Wal.readDirectory(directory, { from, to, driver: name }));
-        expect(await linesOf(Wal.readDirectory(directory, { driver: name }))).toEqual(lines);
-        expect(await read(15, 22)).toEqual(lines.slice(14, 22));
-        expect(await read(23, 100)).toEqual(lines.slice(22));
-        expect(await read(25, 100)).toEqual([]);
-      }
-      expect(readdirSync(directory)).toEqual(before.filter((file) => file !== 'wal_manifest'));
-      expect(openDescriptors(directory)).toEqual([]);
-    });
-
-    test('beside a writer: what is written so far, and what comes meanwhile', async () => {
-      const directory = freshDirectory();
-      const wal = await open(directory, { sync: 'manual' });
-      expect(await linesOf(Wal.readDirectory(directory))).toEqual([]);
-      await wal.appendMany(puts(20, 1, 300));
-      expect(await linesOf(Wal.readDirectory(directory))).toEqual(putLines(20, 1, 300));
-      const reader = Wal.readDirectory(directory);
-      for (let count = 0; count < 5; count++) await reader.next();
-      await wal.appendMany(puts(60, 21, 300));
-      // It comes to an end, however much is written while it reads.
-      const rest = await linesOf(reader);
-      expect(rest).toEqual(putLines(rest.length, 6, 300));
-      expect(rest.length).toBeGreaterThanOrEqual(15);
-      expect(rest.length).toBeLessThan(75);
-      // The reader of single files works on a segment as well.
-      const { records, end } = await readLog(join(directory, 'wal_00000001.log'));
-      expect(records.map(lineOf)).toEqual(putLines(records.length, 1, 300));
-      expect(end?.kind).toBe('clean');
-    });
-
-    test('a checkpoint that overtakes it is told', async () => {
-      const directory = freshDirectory();
-      const wal = await open(directory);
-      await wal.appendMany(puts(40, 1, 500));
-      const reader = Wal.readDirectory(directory);
-      await reader.next();
-      await wal.truncateBefore(30n);
-      expect(await linesOf(Wal.readDirectory(directory))).toEqual(putLines(12, 29, 500));
-      const error = await rejectionOf(linesOf(reader));
-      expect(error).toMatchObject({ name: 'WalError' });
-    });
-
-    test('damage in the middle is told; a torn tail ends it', async () => {
-      const directory = freshDirectory();
-      writeSegment(directory, 1, 1, 10);
-      const path = writeSegment(directory, 2, 11, 10);
-      const last = writeSegment(directory, 3, 21, 10);
-      writeFileSync(last, readFileSync(last).subarray(0, -1));
-      expect(await linesOf(Wal.readDirectory(directory))).toEqual(putLines(29));
-      const whole = copyOf(directory);
-      writeFileSync(path, readFileSync(path).subarray(0, -1));
-      const torn = await expectRejection(linesOf(Wal.readDirectory(directory)), 'ERR_WAL_CORRUPT');
-      expect(torn).toMatchObject({ path, offset: 67 * 9 });
-      rmSync(path);
-      await expectRejection(linesOf(Wal.readDirectory(directory)), 'ERR_WAL_CORRUPT');
-      const flipped = join(whole, 'wal_00000003.log');
-      const bytes = readFileSync(flipped);
-      bytes.writeUInt8(0, 40);
-      writeFileSync(flipped, bytes);
-      const corrupt = await expectRejection(linesOf(Wal.readDirectory(whole)), 'ERR_WAL_CORRUPT');
-      expect(corrupt).toMatchObject({ path: flipped, offset: 0 });
-    });
-
-    test('what a salvage could not keep is no damage any more', async () => {
-      const directory = freshDirectory();
-      for (const number of [1, 2, 3]) writeSegment(directory, number, number * 10 - 9, 10);
-      rmSync(join(directory, 'wal_00000002.log'));
-      const wal = await open(directory, { recovery: 'salvage' });
-      expect(await linesOf(Wal.readDirectory(directory))).toEqual([
-        ...putLines(10),
-        ...putLines(10, 21),
-      ]);
-      await wal.close();
-    });
-
-    test('misuse, a missing directory and a signal', async () => {
-      const directory = freshDirectory();
-      await expectRejection(linesOf(Wal.readDirectory(join(directory, 'no'))), 'ERR_WAL_READ');
-      const bad = linesOf(Wal.readDirectory(directory, { from: -1 }));
-      expect(await rejectionOf(bad)).toBeInstanceOf(RangeError);
-      writeSegment(directory, 1, 1, 10);
-      const signal = AbortSignal.abort('enough');
-      const aborted = linesOf(Wal.readDirectory(directory, { signal }));
-      expect(await rejectionOf(aborted)).toBe('enough');
-      const early = Wal.readDirectory(directory);
-      await early.next();
-      await early.return();
-      expect(openDescriptors(directory)).toEqual([]);
     });
   });
 });

@@ -167,7 +167,9 @@ export class Wal {
   /**
    * Entries of the log in a directory, in order, without opening it: no lock is taken and nothing
    * changed, whether or not somebody, here or in another process, writes to it. Entries are handed
-   * out as soon as they are written, durable or not. A torn tail ends the reading.
+   * out as soon as they are written, durable or not. A torn tail ends the reading; where segments
+   * follow, or the manifest knows of more, it is damage. A checkpoint that removes what is still to
+   * be read is told as `ERR_WAL_READ`.
    *
    * @throws TypeError or RangeError for a bad option. WalError `ERR_WAL_READ`, `ERR_WAL_CORRUPT`,
    * `ERR_WAL_DRIVER`. The signal's reason, when it was aborted. All from the iteration.

@@ -15,6 +15,7 @@ import { IoError, MEMORY_ALIGNMENT } from '../io/driver.js';
 export type OperationKind =
   | 'open'
   | 'lock'
+  | 'list'
   | 'syncDirectory'
   | 'remove'
   | 'rename'
@@ -217,7 +218,8 @@ export class FaultyDriver implements IoDriver {
   }
 
   list(directory: string): Promise<string[]> {
-    return this.#inner.list(directory);
+    const perform = (): Promise<string[]> => this.#inner.list(directory);
+    return this.run(operationOf('list', directory, perform));
   }
 
   makeDirectory(path: string): Promise<void> {
