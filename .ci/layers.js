@@ -24,6 +24,7 @@ export const LAYERS = [
     name: 'batch, scan, segments',
     modules: [
       ...[
+        'abort-groups',
         'ack-queue',
         'batch',
         'batch-memory',

@@ -1,6 +1,7 @@
 // Bounds what is queued for a log, and lines up what comes beyond. One appender serves a log for
 // as long as it is open; a segmented log gives it a new pipeline at each rotation.
 
+import { AbortGroups } from './abort-groups.js';
 import type { WalPosition } from './ack-queue.js';
 import type { AppenderOptions, AppenderStats, Swap } from './appender-types.js';
 import type { CommitPipeline } from './commit.js';
@@ -26,6 +27,9 @@ interface Request {
 export class Appender {
   readonly #options: AppenderOptions;
   readonly #line = new WaitingLine();
+  readonly #aborts = new AbortGroups<WaitingAppend>((waiters, reason) => {
+    this.#giveUp(waiters, reason);
+  });
   #pipeline: CommitPipeline;
   #rotating: Promise<void> | undefined;
   #queuedRecords = 0;
@@ -241,22 +245,21 @@ export class Appender {
       sync,
       resolve,
       reject,
-      stopListening: () => undefined,
+      stopListening: () => {
+        if (signal !== undefined) this.#aborts.leave(signal, waiter);
+      },
     };
     this.#line.add(waiter);
-    if (signal !== undefined) this.#listen(waiter, signal);
+    if (signal !== undefined) this.#aborts.join(signal, waiter);
   }
 
-  #listen(waiter: WaitingAppend, signal: AbortSignal): void {
-    const onAbort = (): void => {
+  /** All that gave up are out before anybody is let in. */
+  #giveUp(waiters: readonly WaitingAppend[], reason: unknown): void {
+    for (const waiter of waiters) {
       this.#line.remove(waiter);
-      this.#rejectWaiter(waiter, signal.reason);
-      this.#admitWaiting();
-    };
-    waiter.stopListening = () => {
-      signal.removeEventListener('abort', onAbort);
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
+      this.#rejectWaiter(waiter, reason);
+    }
+    this.#admitWaiting();
   }
 
   #admitWaiting(): void {

@@ -22,7 +22,7 @@ export interface WaitingAppend {
   readonly resolve: (position: WalPosition) => void;
   readonly reject: (error: Error) => void;
   /** Stops listening to the abort signal, where there is one. */
-  stopListening: () => void;
+  readonly stopListening: () => void;
 }
 
 /** A flush that waits for the appends before it to be admitted. */

@@ -191,8 +191,8 @@ const QUEUE_BUGS: readonly Mutation[] = [
     'aborted-append-written',
     'an append that its caller gave up is written all the same',
     APPENDER,
-    'this.#line.remove(waiter);\n      this.#rejectWaiter(waiter, signal.reason);',
-    'this.#rejectWaiter(waiter, signal.reason);',
+    'this.#line.remove(waiter);\n      this.#rejectWaiter(waiter, reason);',
+    'this.#rejectWaiter(waiter, reason);',
   ),
   planted(
     'waiter-overtaken',
