@@ -6,7 +6,14 @@ import { mkdirSync, readdirSync, readFileSync, statSync, unlinkSync, writeFileSy
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Finished } from '../fixtures/command.js';
-import { finished, inFolder, linesOf, runCommand, start } from '../fixtures/command.js';
+import {
+  COMMAND_PATH,
+  finished,
+  inFolder,
+  linesOf,
+  runCommand,
+  start,
+} from '../fixtures/command.js';
 import { Wal } from '../index.js';
 import { flipBitIn } from '../test-tools/damage.js';
 import { projectFolder } from '../fixtures/golden.js';
@@ -21,6 +28,9 @@ async function makeLog(directory: string, count = 200): Promise<void> {
 }
 
 const VALUE = 'x'.repeat(40);
+const LARGE = 'y'.repeat(8000);
+/** Size of the record of `key200`. */
+const LAST_BYTES = 29 + 6 + VALUE.length;
 /** What fits in a segment: 4096 / (29 + 5 + 40) rounded down, roughly. */
 const SEGMENTS = 4;
 
@@ -68,6 +78,31 @@ const DAMAGES: readonly (readonly [string, (directory: string) => void, number, 
     /wal_00000002\.log at offset/,
   ],
   [
+    'an active file cut between two records',
+    (directory) => {
+      const path = segment(directory, SEGMENTS);
+      writeFileSync(path, readFileSync(path).subarray(0, -LAST_BYTES));
+    },
+    2,
+    /the manifest knows of/,
+  ],
+  [
+    'a missing active file',
+    (directory) => {
+      unlinkSync(segment(directory, SEGMENTS));
+    },
+    2,
+    /wal_00000004\.log: the file is missing/,
+  ],
+  [
+    'an empty segment in the middle',
+    (directory) => {
+      writeFileSync(segment(directory, 2), '');
+    },
+    2,
+    /wal_00000002\.log at offset 0: the manifest knows of/,
+  ],
+  [
     'a missing segment',
     (directory) => {
       unlinkSync(segment(directory, 2));
@@ -78,26 +113,31 @@ const DAMAGES: readonly (readonly [string, (directory: string) => void, number, 
 ];
 
 describe('a directory', () => {
-  it.each(DAMAGES)('%s: inspect, verify and dry run agree', async (_, damage, code, words) => {
-    await inFolder(async (folder) => {
-      const directory = join(folder, 'log');
-      await makeLog(directory);
-      damage(directory);
-      const before = snapshot(directory);
-      const inspected = await runCommand(['inspect', directory]);
-      expect(inspected.code).toBe(code);
-      const verified = await runCommand(['verify', directory]);
-      expect({ code: verified.code, stderr: verified.stderr }).toEqual({
-        code,
-        stderr: expect.stringMatching(words),
+  it.each(DAMAGES)(
+    '%s: inspect, verify, dump and dry run agree',
+    async (_, damage, code, words) => {
+      await inFolder(async (folder) => {
+        const directory = join(folder, 'log');
+        await makeLog(directory);
+        damage(directory);
+        const before = snapshot(directory);
+        const inspected = await runCommand(['inspect', directory]);
+        expect(inspected.code).toBe(code);
+        const verified = await runCommand(['verify', directory]);
+        expect({ code: verified.code, stderr: verified.stderr }).toEqual({
+          code,
+          stderr: expect.stringMatching(words),
+        });
+        const dumped = await runCommand(['dump', directory]);
+        expect([dumped.code, dumped.stderr === '']).toEqual([code, code === 0]);
+        const dryRun = await runCommand(['repair', directory, '--dry-run']);
+        expect(dryRun.code).toBe(code);
+        if (code === 0) expect(dryRun.stdout).toBe('nothing to repair\n');
+        else expect(dryRun.stdout).toMatch(/^would {2}(cut wal_|set wal_|accept)/m);
+        expect(snapshot(directory)).toEqual(before);
       });
-      const dryRun = await runCommand(['repair', directory, '--dry-run']);
-      expect(dryRun.code).toBe(code);
-      if (code === 0) expect(dryRun.stdout).toBe('nothing to repair\n');
-      else expect(dryRun.stdout).toMatch(/^would {2}(cut|set) wal_/m);
-      expect(snapshot(directory)).toEqual(before);
-    });
-  });
+    },
+  );
 
   it('inspect shows segments, sequences, manifest and lock', async () => {
     await inFolder(async (folder) => {
@@ -185,6 +225,21 @@ describe('a directory', () => {
     });
   });
 
+  it('dump that a checkpoint overtakes says so', async () => {
+    await inFolder(async (folder) => {
+      const wal = await Wal.open(folder, { maxFileSize: 64 * 1024, sync: 'manual' });
+      for (let index = 1; index <= 300; index++) await wal.put(`key${String(index)}`, LARGE);
+      // It has to wait, for nobody reads on.
+      const dump = start(COMMAND_PATH, ['dump', folder]);
+      await once(dump.stdout, 'readable');
+      await wal.truncateBefore(250n);
+      const { code, stderr } = await finished(dump);
+      expect(code).toBe(74);
+      expect(stderr).toMatch(/a checkpoint removed sequences \d+ to \d+ before they were read/);
+      await wal.close();
+    });
+  });
+
   it('what dump prints can be appended elsewhere', async () => {
     await inFolder(async (folder) => {
       await makeLog(join(folder, 'dir'), 3);
@@ -248,6 +303,22 @@ describe('repair', () => {
       expect(JSON.parse(json?.stdout ?? '')).toMatchObject({ damages: [], entriesLost: '1' });
       expect(dumped?.code).toBe(0);
       expect(dumped?.stderr).toMatch(new RegExp(`^uring-wal dump: note: .*: ${gap}\n$`));
+    });
+  });
+
+  it('where only a file is missing, says that the loss is accepted, and accepts it', async () => {
+    await inFolder(async (folder) => {
+      await makeLog(folder);
+      unlinkSync(segment(folder, SEGMENTS));
+      const { stdout } = await runCommand(['repair', folder, '--dry-run']);
+      expect(linesOf(stdout)).toEqual([
+        'found  wal_00000004.log: the file is missing',
+        'would  accept the loss: there is nothing to cut',
+      ]);
+      const done = await runCommand(['repair', folder]);
+      expect(done).toMatchObject({ code: 0, stderr: '' });
+      expect(linesOf(done.stdout)[1]).toBe('accepted  the loss: there was nothing to cut');
+      expect((await runCommand(['verify', folder])).code).toBe(0);
     });
   });
 

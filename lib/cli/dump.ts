@@ -1,13 +1,12 @@
 // `uring-wal dump`: a log's records as JSON lines.
 
 import type { WalEnd } from '../index.js';
-import { createThreadpoolDriver } from '../io/threadpool.js';
-import { isKnownGap, readManifest } from '../manifest.js';
 import type { ExitCode } from './exit-codes.js';
 import { EXIT } from './exit-codes.js';
 import { describeEnd, exitCodeOf } from './log-end.js';
 import { Output } from './output.js';
 import { printJson } from './record-line.js';
+import { SequenceWatch } from './sequence-watch.js';
 import type { Streams } from './streams.js';
 import { findTarget } from './target.js';
 import { failureOf } from './told.js';
@@ -67,29 +66,25 @@ export async function runDump(command: DumpCommand, streams: Streams): Promise<E
 
 async function printRecords(command: DumpCommand, output: Output): Promise<Dumped> {
   const target = await findTarget(command.log);
-  if (target.kind === 'directory' && command.from !== undefined) {
+  const isDirectory = target.kind === 'directory';
+  if (isDirectory && command.from !== undefined) {
     throw new RangeError('--from is an offset in a file; of a directory, use --from-sequence');
   }
-  const [damages, notes]: [string[], string[]] = [[], []];
+  const watch = isDirectory ? await SequenceWatch.open(target.path) : undefined;
+  const damages = watch?.damages ?? [];
+  const notes = watch?.notes ?? [];
   const walk = await Walk.open(target, { segment: 0, offset: command.from ?? 0 });
   try {
     const from = command.fromSequence ?? 0n;
     let left = command.limit;
-    let last: bigint | undefined;
     if (left === 0) return { end: undefined, damages, notes };
     const onSealed = (path: string, end: WalEnd): void => {
       if (end.kind !== 'clean') damages.push(`'${path}': ${describeEnd(end)}; segments follow`);
     };
     for await (const { segment, chunk } of walk.steps(onSealed)) {
       for (const record of chunk) {
-        if (segment !== undefined) {
-          if (last !== undefined && record.sequence !== last + 1n) {
-            const told = `'${walk.path ?? ''}': sequence ${String(record.sequence)} follows ${String(last)}`;
-            if (await isSalvaged(target.path, last, record.sequence)) notes.push(`note: ${told}`);
-            else damages.push(told);
-          }
-          last = record.sequence;
-        }
+        const skipped = watch?.add(record.sequence, segment ?? 0, walk.path ?? '');
+        if (skipped !== undefined) await skipped;
         if (record.sequence < from) continue;
         const printing = printJson(record, segment, output);
         if (printing !== undefined) await printing;
@@ -100,6 +95,7 @@ async function printRecords(command: DumpCommand, output: Output): Promise<Dumpe
         }
       }
     }
+    await watch?.end(walk.path);
     const { end } = walk;
     const isAtStart = command.from !== undefined && end?.offset === command.from;
     if (isAtStart && end.kind !== 'clean') throw new FromError(end);
@@ -107,10 +103,4 @@ async function printRecords(command: DumpCommand, output: Output): Promise<Dumpe
   } finally {
     await walk.close();
   }
-}
-
-/** In a directory sequences go up one by one, but for what a salvage could not keep. */
-async function isSalvaged(directory: string, last: bigint, sequence: bigint): Promise<boolean> {
-  const reading = await readManifest(createThreadpoolDriver(), directory);
-  return reading.kind === 'good' && isKnownGap(reading.manifest, last, sequence);
 }

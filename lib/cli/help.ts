@@ -78,10 +78,11 @@ Options:
 Exit codes:
   0    the log ends cleanly, or N records were printed, or nobody reads on
   1    it ends in a torn tail or a tear: what a crash leaves; offset and reason on standard error
-  2    it is corrupt: a damaged record stands before whole ones; offset and reason likewise
+  2    it is corrupt: a damaged record stands before whole ones, or of a directory some are
+       missing; offset and reason likewise
   64   the command line is wrong
   66   the directory holds no log
-  74   the log could not be opened or read, or the output could not be written
+  74   the log could not be opened or read, a checkpoint overtook the dump, or the output could not be written
 `;
 
 export const VERIFY_HELP = `uring-wal verify: check a log from its first byte to its last

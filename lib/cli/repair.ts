@@ -19,6 +19,9 @@ import type { Told } from './told.js';
 import { jsonLine, tell } from './told.js';
 import type { Command } from './usage.js';
 
+/** What is missing is missing: from then on the log is sound without it. */
+const WOULD_ACCEPT = 'would  accept the loss: there is nothing to cut';
+
 type RepairCommand = Extract<Command, { kind: 'repair' }>;
 
 /** Runs the command; resolves to its exit code. */
@@ -81,7 +84,7 @@ function tellPlan(
   const lines = [
     ...found.map((each) => `found  ${each}`),
     ...steps.map((step) => `would  ${describeStep(step)}`),
-    ...(steps.length === 0 ? ['nothing to repair'] : []),
+    ...(steps.length > 0 ? [] : [found.length === 0 ? 'nothing to repair' : WOULD_ACCEPT]),
     ...(lock.kind === 'held' ? [`would be refused now: the log is ${describeLock(lock)}`] : []),
   ];
   return { text: `${lines.join('\n')}\n`, code };
@@ -119,9 +122,11 @@ function tellDone({ records, bytes, discarded, reason, kept }: Done, json: boole
     const facts = { dryRun: false, reason: reason ?? null, bytesDiscarded: discarded, kept };
     return { text: jsonLine({ ...facts, records: Number(records), bytes }), code };
   }
+  const isAccepted = reason !== undefined && discarded === 0 && kept.length === 0;
   const lines = [
     ...(reason === undefined ? ['nothing to repair'] : [`found     ${reason}`]),
     ...(discarded === 0 ? [] : [`cut       ${countText(discarded)} bytes`]),
+    ...(isAccepted ? ['accepted  the loss: there was nothing to cut'] : []),
     ...kept.map((file) => `kept      ${file}`),
     `the log   ${countText(records)} records, ${countText(bytes)} bytes`,
   ];
