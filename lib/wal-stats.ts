@@ -36,6 +36,7 @@ export function sumOf(retired: CommitCounters | undefined, now: CommitCounters):
     bytesWritten: retired.bytesWritten + now.bytesWritten,
     resubmits: retired.resubmits + now.resubmits,
     dsyncWrites: retired.dsyncWrites + now.dsyncWrites,
+    writesAtOnce: retired.writesAtOnce + now.writesAtOnce,
     syncs: retired.syncs + now.syncs,
     trims: retired.trims + now.trims,
   };

@@ -97,6 +97,8 @@ export interface IoFile {
   readonly honoursDsync: boolean;
   /** Reads past the page cache are possible; `unit` is the alignment, in bytes, that they need. */
   readonly pastCache: { readonly unit: number } | undefined;
+  /** How many writes had ended when `write` returned, where the driver can tell. */
+  readonly writesAtOnce?: number;
 
   /**
    * Writes `length` bytes of `memory` from `start` at `position`; resolves to how many were

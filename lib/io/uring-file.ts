@@ -50,6 +50,7 @@ export class UringFile implements IoFile {
   readonly direct: IoFile['direct'];
   readonly honoursDsync: boolean;
   readonly pastCache: IoFile['pastCache'];
+  writesAtOnce = 0;
 
   readonly #ring: SharedRing;
   /** The oldest: it is told of every failed writeback since the file was opened. */
@@ -187,10 +188,10 @@ export class UringFile implements IoFile {
       return this.#misaligned('write');
     }
     const quick = this.#isLocal && this.#mainFd === this.#fd && flags === 0 ? 1 : 0;
-    return this.#wait(
-      addon.ringWrite(number, this.#mainFd, from, start, length, position, flags, quick),
-      operation,
-    );
+    const fd = this.#mainFd;
+    const started = addon.ringWrite(number, fd, from, start, length, position, flags, quick);
+    if (started >= 0) this.writesAtOnce += 1;
+    return this.#wait(started, operation);
   }
 
   #sync(): Promise<void> {
