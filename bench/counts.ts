@@ -6,7 +6,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { significant } from './format.js';
-import { payload } from './log-file.js';
+import { diskBytesOfProcess, payload } from './log-file.js';
 import { DATA_DIRECTORY } from './paths.js';
 import { recordBytes } from './record.js';
 
@@ -135,12 +135,6 @@ async function appendUnderTrace(job: CountCase & { appends: number; path: string
   const log = writer.stats().bytesWritten;
   await writer.close();
   process.stdout.write(JSON.stringify({ log, disk: diskBytesOfProcess() }));
-}
-
-/** Pages this process dirtied and blocks it wrote past the cache, in bytes, as the kernel counts. */
-function diskBytesOfProcess(): number {
-  const match = /^write_bytes: (\d+)$/m.exec(fs.readFileSync('/proc/self/io', 'utf8'));
-  return match === null ? Number.NaN : Number(match[1]);
 }
 
 export function runCounts(): void {

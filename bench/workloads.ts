@@ -112,7 +112,7 @@ function many(
 const HAND_MADE_DURABLE = ['group-commit', 'group-commit-direct', 'group-commit-sync'] as const;
 const DURABLE = [...OURS, 'ours-zeroed', ...HAND_MADE_DURABLE, ...PACKAGES];
 const WRITTEN = ['ours', ...HAND_MADE, 'write-stream', ...PACKAGES];
-const TO_DISK = [...OURS, 'group-commit', 'write-stream', 'fio'];
+const TO_DISK = [...OURS, 'ours-zeroed', 'group-commit', 'write-stream', 'fio'];
 
 export const WORKLOADS: readonly Workload[] = [
   small('durable', 1, 16, {

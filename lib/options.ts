@@ -32,7 +32,10 @@ export interface UringWalOptions {
   readonly waitersMax?: number;
   /** Size of the largest record, in bytes, that `append` takes: 29 … 2 GiB - 4 KiB. Default 128 MiB. */
   readonly maxRecordBytes?: number;
-  /** Bytes zeroed ahead of the log while it is synced, 0 (off) … 1 GiB. Default 1 MiB. */
+  /**
+   * Bytes zeroed ahead of the log while it is synced, 0 (off) … 1 GiB; with `directIo` once in any
+   * case. Default 1 MiB.
+   */
   readonly preallocateBytes?: number;
   /** What `append` does without `{ sync }` of its own: true resolves when durable. Default false. */
   readonly sync?: boolean;

@@ -1,9 +1,12 @@
 // Keeps zeros on disk ahead of the log, so that a sync need not commit a change of the file's size
-// or extents to the file system's journal (half as much time again, measured). It runs behind the
-// appends and is never needed: when it fails, the log simply grows as it goes.
+// or extents to the file system's journal (half as much time again, measured), and so that O_DIRECT
+// writes need not wait for one another, as they do where each makes the file longer. It runs behind
+// the appends and is never needed: when it fails, or is too slow for them, the log simply grows as
+// it goes.
 
-import type { IoDriver, IoFile, IoMemory } from './io/driver.js';
 import { BLOCK_BYTES } from './batch.js';
+import { isDirect } from './direct-io.js';
+import type { IoDriver, IoFile, IoMemory } from './io/driver.js';
 import type { WriteJob } from './write-fully.js';
 import { writeFully, writeJob } from './write-fully.js';
 
@@ -17,6 +20,8 @@ const GROWTH_MIN = 64 * 1024;
 const SYNCS_MIN = 32;
 /** Where a sync carries more than this on average, in bytes, a journal commit costs nothing by it. */
 const BYTES_PER_SYNC_MAX = 4 * 1024 * 1024;
+/** A log that has passed so many pieces in a row waits for each: it is faster without the rest. */
+const BEHIND_MAX = 8;
 /** Each range is twice as long as the one before, up to so many times what was asked for. */
 const GROWTH_MAX = 16;
 
@@ -51,6 +56,8 @@ export class ZeroAhead {
   #retryAt = 0;
   /** Length of the next range. */
   #amount: number;
+  /** End of the log, as far as it is known. */
+  #end: number;
   #syncs = 0;
   #isHalted = false;
 
@@ -61,6 +68,7 @@ export class ZeroAhead {
     this.#onChange = options.onChange;
     this.#onSyncFailed = options.onSyncFailed;
     this.#origin = options.position;
+    this.#end = options.position;
     this.#amount = options.bytesAhead;
     this.#written = options.zeroedTo;
     this.#durable = options.zeroedTo;
@@ -115,6 +123,7 @@ export class ZeroAhead {
   /** The log was cut to `position`, and everything behind it is gone. */
   reset(position: number): void {
     this.#origin = position;
+    this.#end = position;
     this.#written = position;
     this.#durable = position;
     this.#fileEnd = 0;
@@ -124,12 +133,15 @@ export class ZeroAhead {
 
   /** Starts zeroing when less than half of the space is left in front of `end`. */
   advance(end: number): void {
+    this.#end = end;
     if (this.#bytesAhead === 0 || this.#isHalted || this.#flying !== undefined || this.wantsSync)
       return;
     if (end + this.#amount / 2 <= this.#written || end < this.#retryAt) return;
     const grown = end - this.#origin;
     const isTiny = grown < Math.min(GROWTH_MIN, this.#bytesAhead) && this.#syncs < SYNCS_MIN;
-    if (isTiny || grown > this.#syncs * BYTES_PER_SYNC_MAX) return;
+    // What was asked for is there once, for writes past the page cache even where nobody syncs.
+    const isPromised = isDirect(this.#file) && this.#amount === this.#bytesAhead;
+    if (isTiny || (!isPromised && grown > this.#syncs * BYTES_PER_SYNC_MAX)) return;
     const from = Math.ceil(Math.max(end, this.#written) / BLOCK_BYTES) * BLOCK_BYTES;
     this.#flying = from;
     void this.#zero(from, from + Math.ceil(this.#amount / BLOCK_BYTES) * BLOCK_BYTES);
@@ -144,15 +156,18 @@ export class ZeroAhead {
     try {
       memory = this.#driver.memory(Math.min(ZERO_WRITE_BYTES, to - from));
       await this.#file.allocate(from, to - from);
-      while (reached < to && !this.#isHalted) {
+      let behind = 0;
+      while (reached < to && behind < BEHIND_MAX && !this.#isHalted) {
         job = writeJob(memory, 0, Math.min(memory.bytes.length, to - reached), reached);
         await writeFully(this.#file, job);
         reached += job.length;
         // A gap between the old zeros and these was written by the log itself.
         this.#written = reached;
         this.#flying = reached;
+        behind = this.#end > reached ? behind + 1 : 0;
         this.#onChange();
       }
+      if (behind === BEHIND_MAX) this.#retryAt = to;
     } catch (error) {
       if (job?.syncFailed === true) this.#onSyncFailed(error);
       // A full disk, a quota, a file system that cannot allocate, no memory: the appends will tell,

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AppendLog, AppendTask, Contender, OpenContext } from '../contender.js';
 import type * as library from '../../lib/index.js';
-import { buildLog } from '../log-file.js';
+import { buildLog, diskBytesOfProcess } from '../log-file.js';
 
 type Library = typeof library;
 
@@ -73,9 +73,12 @@ async function openLog(
   });
   const { name, fallbackReason } = writer.driver;
   const zeros = variant.zeroedBefore ? new ZerosBefore(path, context.zeroedBytes) : undefined;
+  const grow = (): Promise<unknown> =>
+    writer.append(WalEntry.put(0, '', new Uint8Array(GROWTH_BYTES)));
+  await zeros?.grow(1, grow);
+  if (task.durability === 'durable') await zeros?.grow(3, grow);
   return {
     ...(zeros !== undefined && {
-      ready: () => zeros.finished(),
       atEnd: () => {
         zeros.check();
       },
@@ -91,34 +94,41 @@ async function openLog(
   };
 }
 
+/** A log that is hardly begun gets no zeros. */
+const GROWTH_BYTES = 64 * 1024;
 const ZEROS_MS_MAX = 20_000;
 const POLL_MS = 10;
-/** As long without growth, the zeroing is taken for finished. */
+/** As long without any write, the zeroing is taken for finished. */
 const STILL_MS = 100;
 
 /**
- * Watches the log's zeros grow. Asked for n bytes the library zeroes n, then, as that is not twice
- * what is wanted next, 2n; it goes on when a third of that is used up.
+ * Watches the log's zeros grow. Asked for n bytes the library zeroes n. Where the log is synced that
+ * is not twice what is wanted next, so with the next append it zeroes 2n; it goes on when a third of
+ * that is used up.
  */
 class ZerosBefore {
   private readonly path: string;
-  private readonly bytesMin: number;
+  private readonly bytes: number;
   private size = 0;
 
   constructor(path: string, bytes: number) {
     this.path = path;
-    this.bytesMin = 3 * Math.min(bytes, PREALLOCATE_BYTES_MAX);
+    this.bytes = Math.min(bytes, PREALLOCATE_BYTES_MAX);
   }
 
-  /** Resolves when the zeros are there, nothing is added to them, and they are durable. */
-  async finished(): Promise<void> {
+  /** Appends; then waits until so many times the zeros asked for are there, and durable. */
+  async grow(times: number, append: () => Promise<unknown>): Promise<void> {
+    await append();
     let stillMs = 0;
-    for (let ms = 0; stillMs < STILL_MS || this.size < this.bytesMin; ms += POLL_MS) {
+    let written = 0;
+    for (let ms = 0; stillMs < STILL_MS || this.size < times * this.bytes; ms += POLL_MS) {
       if (ms > ZEROS_MS_MAX) throw new Error('the space was not zeroed ahead in time');
       await delay(POLL_MS);
-      const { size } = fs.statSync(this.path);
-      stillMs = size === this.size ? stillMs + POLL_MS : 0;
-      this.size = size;
+      // The file has its size before the zeros are in it.
+      this.size = fs.statSync(this.path).size;
+      const writtenNow = diskBytesOfProcess();
+      stillMs = writtenNow === written ? stillMs + POLL_MS : 0;
+      written = writtenNow;
     }
     const fd = fs.openSync(this.path, 'r');
     fs.fsyncSync(fd);
