@@ -1,5 +1,7 @@
 // Appends that wait for a watermark, in the order in which their bytes stand in the log. Parallel
-// arrays instead of an object for each: an append costs its promise and its result, no more.
+// arrays instead of an object for each, and a new piece of them for every so many appends: one array
+// for all would be copied as it grows, and would grow old, when every store into it is noted down
+// for the garbage collector.
 
 /**
  * Where a record stands: what `append` resolves to.
@@ -24,8 +26,25 @@ export interface WalPosition {
 type Resolve = (position: WalPosition) => void;
 type Reject = (error: Error) => void;
 
-/** Below this many settled entries the arrays are not compacted. */
-const COMPACT_MIN = 4096;
+/** Entries of a piece. */
+const PIECE_ENTRIES = 64;
+
+/** So many entries, in three arrays. */
+class Piece {
+  readonly positions = new Array<WalPosition | undefined>(PIECE_ENTRIES);
+  readonly resolves = new Array<Resolve | undefined>(PIECE_ENTRIES);
+  readonly rejects = new Array<Reject | undefined>(PIECE_ENTRIES);
+  /** How many entries were put into it. */
+  count = 0;
+  next: Piece | undefined;
+
+  clear(): void {
+    this.positions.fill(undefined, 0, this.count);
+    this.resolves.fill(undefined, 0, this.count);
+    this.rejects.fill(undefined, 0, this.count);
+    this.count = 0;
+  }
+}
 
 /** Records that were acknowledged; flushes, which have no length, do not count. */
 export interface AckTally {
@@ -37,33 +56,78 @@ export interface AckTally {
 
 /** First in, first out: settled from the front as the watermark passes each entry's end. */
 export class AckQueue {
-  #positions: WalPosition[] = [];
-  #resolves: Resolve[] = [];
-  #rejects: Reject[] = [];
+  #first = new Piece();
+  #last = this.#first;
+  /** Entries of the first piece that are settled. */
   #head = 0;
 
   get isEmpty(): boolean {
-    return this.#head === this.#positions.length;
+    return this.#head === this.#first.count;
   }
 
   /** Offset behind the record of the first entry; Infinity when there is none. */
   get headEnd(): number {
-    const first = this.#positions[this.#head];
+    if (this.isEmpty) return Infinity;
+    const first = this.#first.positions[this.#head];
     return first === undefined ? Infinity : first.offset + first.length;
   }
 
   push(position: WalPosition, resolve: Resolve, reject: Reject): void {
-    this.#positions.push(position);
-    this.#resolves.push(resolve);
-    this.#rejects.push(reject);
+    let piece = this.#last;
+    if (piece.count === PIECE_ENTRIES) {
+      piece.next = new Piece();
+      piece = piece.next;
+      this.#last = piece;
+    }
+    const at = piece.count++;
+    piece.positions[at] = position;
+    piece.resolves[at] = resolve;
+    piece.rejects[at] = reject;
   }
 
   /** Resolves every entry that ends at or before `end`, and adds them to the tally. */
   resolveUpTo(end: number, tally: AckTally): void {
-    const positions = this.#positions;
-    const resolves = this.#resolves;
+    while (this.#resolvePieceUpTo(end, tally) && this.#next());
+  }
+
+  /** The largest end of an entry that is at most `end`, or undefined. */
+  lastEndUpTo(end: number): number | undefined {
+    let last: number | undefined;
+    let index = this.#head;
+    for (let piece: Piece | undefined = this.#first; piece !== undefined; piece = piece.next) {
+      for (; index < piece.count; index++) {
+        const position = piece.positions[index];
+        if (position === undefined || position.offset + position.length > end) return last;
+        last = position.offset + position.length;
+      }
+      index = 0;
+    }
+    return last;
+  }
+
+  /** Rejects what is left, in order, each with an error of its own. */
+  rejectAll(
+    errorFor: (position: WalPosition) => Error,
+    onSettled: (position: WalPosition) => void,
+  ): void {
+    do {
+      const piece = this.#first;
+      for (let index = this.#head; index < piece.count; index++) {
+        const position = piece.positions[index];
+        if (position === undefined) continue;
+        onSettled(position);
+        piece.rejects[index]?.(errorFor(position));
+      }
+      this.#head = piece.count;
+    } while (this.#next());
+  }
+
+  /** Whether it came to the end of the first piece. */
+  #resolvePieceUpTo(end: number, tally: AckTally): boolean {
+    const piece = this.#first;
+    const { positions, resolves } = piece;
     let head = this.#head;
-    for (; head < positions.length; head++) {
+    for (; head < piece.count; head++) {
       const position = positions[head];
       if (position === undefined) break;
       const { length } = position;
@@ -77,46 +141,23 @@ export class AckQueue {
       resolves[head]?.(position);
     }
     this.#head = head;
-    this.#compact();
+    return head === piece.count;
   }
 
-  /** The largest end of an entry that is at most `end`, or undefined. */
-  lastEndUpTo(end: number): number | undefined {
-    let last: number | undefined;
-    for (let index = this.#head; index < this.#positions.length; index++) {
-      const position = this.#positions[index];
-      if (position === undefined || position.offset + position.length > end) break;
-      last = position.offset + position.length;
+  /** The first piece is settled: goes on with the next; false when there is none. */
+  #next(): boolean {
+    const { next } = this.#first;
+    this.#head = 0;
+    if (next !== undefined) {
+      // Else an old piece, dead already, would keep all behind it until the next full collection.
+      this.#first.next = undefined;
+      this.#first = next;
+    } else if (this.#first.count < PIECE_ENTRIES / 2) {
+      this.#first.clear();
+    } else {
+      this.#first = new Piece();
+      this.#last = this.#first;
     }
-    return last;
-  }
-
-  /** Rejects what is left, in order, each with an error of its own. */
-  rejectAll(
-    errorFor: (position: WalPosition) => Error,
-    onSettled: (position: WalPosition) => void,
-  ): void {
-    for (let index = this.#head; index < this.#positions.length; index++) {
-      const position = this.#positions[index];
-      if (position === undefined) continue;
-      onSettled(position);
-      this.#rejects[index]?.(errorFor(position));
-    }
-    this.#head = this.#positions.length;
-    this.#compact();
-  }
-
-  #compact(): void {
-    if (this.isEmpty) {
-      this.#positions.length = 0;
-      this.#resolves.length = 0;
-      this.#rejects.length = 0;
-      this.#head = 0;
-    } else if (this.#head > COMPACT_MIN && this.#head * 2 > this.#positions.length) {
-      this.#positions = this.#positions.slice(this.#head);
-      this.#resolves = this.#resolves.slice(this.#head);
-      this.#rejects = this.#rejects.slice(this.#head);
-      this.#head = 0;
-    }
+    return next !== undefined;
   }
 }

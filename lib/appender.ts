@@ -200,7 +200,8 @@ export class Appender {
   ): void {
     const { sequencer } = this.#options;
     let { sequence, lastSequence } = item;
-    let [numbered, isTaken] = [content, false];
+    let numbered = content;
+    let isTaken = false;
     try {
       if (sequencer !== undefined) {
         const count = Number(lastSequence - sequence) + 1;

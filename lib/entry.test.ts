@@ -30,6 +30,16 @@ test.each([0n, 1n, 2n ** 53n, 2n ** 64n - 1n])('sequence %s keeps its bytes', (s
   expect(WalEntry.decode(entry.encode()).sequence).toBe(sequence);
 });
 
+test.each([0, -0, 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, Number.MAX_SAFE_INTEGER])(
+  'the number %s is that sequence',
+  (sequence) => {
+    expect(WalEntry.put(sequence, 'k', 'v').sequence).toBe(BigInt(sequence));
+    const { value } =
+      Object.getOwnPropertyDescriptor(WalEntry.delete(sequence, 'k'), 'sequence') ?? {};
+    expect(value).toBe(BigInt(sequence));
+  },
+);
+
 test.each([
   [-1n, RangeError],
   [2n ** 64n, RangeError],

@@ -167,7 +167,7 @@ function toSequence(sequence: bigint | number): bigint {
   } else if (typeof sequence !== 'number') {
     throw new TypeError(`sequence must be a bigint or a number, not ${typeof sequence}`);
   } else if (Number.isSafeInteger(sequence) && sequence >= 0) {
-    return BigInt(sequence);
+    return record.toBigInt(sequence);
   }
   throw new RangeError(
     `sequence ${String(sequence)} is out of range: an integer from 0 to 2^64 - 1 is allowed ` +

@@ -71,6 +71,34 @@ describe.each([
     }).toThrow(/run of whole records/);
   });
 
+  test('every size has its checksum, whatever its length is a multiple of', () => {
+    for (const keyBytes of [0, 1, 3, 4, 7, 16, 21]) {
+      const sizes = [
+        ...Array(70).keys(),
+        980,
+        990,
+        995,
+        999,
+        1000,
+        1011,
+        1014,
+        1015,
+        1016,
+        1024,
+        5000,
+      ];
+      for (const valueBytes of sizes) {
+        const key = Buffer.alloc(keyBytes, 0xa5);
+        const value = Buffer.from(Array.from({ length: valueBytes }, (__, at) => (at * 37) % 256));
+        const expected = independentEncode({ sequence: 2n ** 63n + 5n, type: 'put', key, value });
+        const bytes = Buffer.from(expected);
+        bytes.fill(0, bytes.length - 4);
+        seal(bytes, 0, bytes.length);
+        expect(bytes.equals(expected), `${String(keyBytes)}, ${String(valueBytes)}`).toBe(true);
+      }
+    }
+  });
+
   test('takes records without a value, and the smallest one', () => {
     const none = Buffer.alloc(0);
     const expected = Buffer.concat(

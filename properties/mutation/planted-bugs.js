@@ -23,8 +23,8 @@ export const BUGS = [
     'round-trip',
     'sequences lose what is beyond 53 bits',
     RECORD,
-    'view.setBigUint64(at + AT_SEQUENCE, record.sequence, true)',
-    'view.setBigUint64(at + AT_SEQUENCE, BigInt(Number(record.sequence)), true)',
+    'WORDS_BIG[0] = record.sequence;',
+    'WORDS_BIG[0] = BigInt(Number(record.sequence));',
   ),
   portable(
     'checksum-is-zlibs',
@@ -316,8 +316,8 @@ export const BUGS = [
   portable(
     'another-implementation-reads-ours',
     'sequences are written the other way round',
-    'view.setBigUint64(at + AT_SEQUENCE, record.sequence, true)',
-    'view.setBigUint64(at + AT_SEQUENCE, record.sequence, false)',
+    'view.setUint32(at + AT_SEQUENCE, WORDS[LOW] ?? 0, true)',
+    'view.setUint32(at + AT_SEQUENCE, WORDS[1 - LOW] ?? 0, true)',
   ),
   bug(
     'another-implementation-is-read',
