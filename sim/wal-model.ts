@@ -30,6 +30,8 @@ export interface WalEntryModel {
   /** When its append was called, and when its caller heard of its failure; a running count. */
   readonly submittedAt: number;
   rejectedAt: number;
+  /** It failed, and since then nothing was acknowledged. */
+  isLastFailure: boolean;
   /** A flush that covers it has resolved. */
   flushed: boolean;
 }
@@ -93,6 +95,7 @@ export class WalModel {
       ...{ id, type, value, fate: { kind: 'open' }, flushed: false },
       submittedAt: this.#moments++,
       rejectedAt: Infinity,
+      isLastFailure: false,
     };
     this.#entries.set(id, entry);
     return entry;
@@ -117,11 +120,12 @@ export class WalModel {
     entry.fate = { kind: isDurable || entry.flushed ? 'durable' : 'written', sequence };
     for (const other of this.#entries.values()) {
       if (other.id >= entry.id) break;
-      if (other.fate.kind !== 'rejected') continue;
+      if (!other.isLastFailure) continue;
+      other.isLastFailure = false;
       this.#that(other.rejectedAt < entry.submittedAt, 'order-without-gaps', () => {
         return `entry ${String(entry.id)} was appended before its caller could hear that entry ${String(other.id)} had failed, and outlives it`;
       });
-      other.fate = { kind: 'gone' };
+      if (other.fate.kind === 'rejected') other.fate = { kind: 'gone' };
     }
   }
 
@@ -137,12 +141,17 @@ export class WalModel {
   }
 
   /**
-   * An append rejected; `gone`: nothing of it was ever taken. Those that reject in one step have one
-   * failure, which counts as heard of with the first of them.
+   * An append rejected; `full` and `refused`: nothing of it was ever taken. Those that reject in one
+   * step have one failure, which counts as heard of with the first of them.
    */
-  rejected(entry: WalEntryModel, kind: 'rejected' | 'uncertain' | 'gone', step: number): void {
+  rejected(
+    entry: WalEntryModel,
+    kind: 'rejected' | 'uncertain' | 'full' | 'refused',
+    step: number,
+  ): void {
     if (step !== this.#heard.step) this.#heard = { step, moment: this.#moments++ };
-    entry.fate = { kind };
+    entry.fate = { kind: kind === 'rejected' || kind === 'uncertain' ? kind : 'gone' };
+    entry.isLastFailure = kind === 'rejected' || kind === 'full';
     entry.rejectedAt = this.#heard.moment;
   }
 
@@ -228,6 +237,7 @@ export class WalModel {
     }
     this.checkFound(found);
     for (const entry of this.#entries.values()) {
+      entry.isLastFailure = false;
       if (!ids.has(entry.id)) entry.fate = { kind: 'gone' };
     }
     for (const { key, sequence } of found) {

@@ -23,7 +23,7 @@ const BURST_MAX = 6;
 const VALUE_BYTES = [1, 60, 400, 1500, 3000];
 const RECORD_OVERHEAD_BYTES = 64;
 /** Rejections that say that the entry was never taken. */
-const REFUSALS: ReadonlySet<unknown> = new Set(['ERR_WAL_FULL', 'ERR_WAL_CLOSED', 'ABORT_ERR']);
+const REFUSALS: ReadonlySet<unknown> = new Set(['ERR_WAL_CLOSED', 'ABORT_ERR']);
 
 /** The workload, for the worlds of the segmented log. */
 export const walWorkload: WatchedWorkload<WalModel> = {
@@ -229,8 +229,7 @@ class Session {
     } catch (error) {
       this.#log.open -= 1;
       const code = (error as { code?: unknown }).code;
-      const isRefused = REFUSALS.has(code);
-      const fate = isRefused ? 'gone' : 'rejected';
+      const fate = code === 'ERR_WAL_FULL' ? 'full' : REFUSALS.has(code) ? 'refused' : 'rejected';
       for (const entry of entries) {
         this.#model.rejected(entry, fate, this.#process.environment.step);
       }

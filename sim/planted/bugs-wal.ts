@@ -127,6 +127,20 @@ export const WAL_BUGS: readonly Mutation[] = [
     find: '      stopped = await segmentHolds(driver, directory, segment);',
     replace: '      await segmentHolds(driver, directory, segment);',
   }),
+  wal('append-outlives-failed-rotation', 'who waits behind an append without a segment goes on', {
+    file: 'lib/appender.ts',
+    find: `    void Promise.resolve().then(() => {
+      this.#rejectLine(error);
+      goOn();
+    });
+    this.#rejectLine(error);`,
+    replace: `    const { first } = this.#line;
+    if (first !== undefined && this.#pipeline.poison === undefined) {
+      this.#line.remove(first);
+      this.#rejectWaiter(first, error);
+    } else this.#rejectLine(error);
+    goOn();`,
+  }),
   wal('hard-limit-ignored', 'a rotation makes more files than maxWalFilesHard', {
     file: 'lib/wal-limits.ts',
     find: '    if (count >= limit) throw this.#full();',

@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { join, resolve as resolvePath } from 'node:path';
+import { didYouMean } from '../../lib/cli/suggest.js';
 import { endOnClosedPipe } from '../closed-pipe.js';
 import { UsageError } from '../cli-options.js';
 import { COMMIT_BUGS } from './bugs-commit.js';
@@ -132,7 +133,15 @@ function tasks({ third, only, wal }: PlantedOptions): Task[] {
     return (third === undefined || index % 3 === third) && (only === undefined || only === name);
   });
   if (chosen.length > 0) return chosen;
-  throw new UsageError(`no planted bug is '${only ?? ''}'; --list names them`);
+  throw new UsageError(unknownName(only ?? '', all));
+}
+
+/** Bugs of the log of many files have a prefix, which is easily left out. */
+function unknownName(only: string, all: readonly Task[]): string {
+  const names = all.map(({ name }) => name);
+  const near = names.filter((name) => only !== '' && name.includes(only));
+  const hint = near.length === 0 ? didYouMean(only, names) : ` (did you mean ${near.join(', ')}?)`;
+  return `no planted bug is '${only}'${hint}; --list names them`;
 }
 
 async function main(args: readonly string[]): Promise<number> {
