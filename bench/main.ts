@@ -10,34 +10,18 @@ import { installPeers } from './install.js';
 import { runMicro } from './micro.js';
 import { HELP, parseOptions, UsageError, type BenchOptions } from './options.js';
 import type { Report } from './report.js';
-import { estimateSeconds, runPlan } from './runner.js';
+import { chosenWorkloads, estimateSeconds } from './plan.js';
+import { runPlan } from './runner.js';
 import { save } from './save.js';
 import { runSoak } from './soak.js';
 import { reportText } from './table.js';
 import { runWalFigures } from './wal-figures.js';
-import { QUICK_CONTENDERS, WORKLOADS, type Workload } from './workloads.js';
+import { WORKLOADS } from './workloads.js';
 
 const EXIT_USAGE = 64;
 const EXIT_INTERRUPTED = 130;
 const PLAIN_LINES = 10;
 const CLEAR_LINE = '\r\u001b[K';
-
-function chosenWorkloads(options: BenchOptions): Workload[] {
-  const named = new Set(options.workloads);
-  const inTier = (workload: Workload): boolean => {
-    if (named.size > 0) return named.has(workload.name);
-    if (options.tier === 'all') return true;
-    return workload.tier === 'quick' || workload.tier === options.tier;
-  };
-  const only = options.contenders.length > 0 ? new Set(options.contenders) : undefined;
-  const wanted = only ?? (options.tier === 'quick' ? QUICK_CONTENDERS : undefined);
-  return WORKLOADS.filter(inTier)
-    .map((workload) => ({
-      ...workload,
-      contenders: workload.contenders.filter((id) => wanted?.has(id) ?? true),
-    }))
-    .filter((workload) => workload.contenders.length > 0);
-}
 
 /** A line that rewrites itself on a terminal; elsewhere a plain line for every tenth of the run. */
 function showProgress(done: number, all: number, what: string): void {

@@ -32,7 +32,7 @@ export interface BenchOptions {
 export class UsageError extends Error {}
 
 const ROUNDS = { quick: 3, default: 5, all: 5 } as const;
-const MEASURE_MS = { quick: 150, default: 200, all: 400 } as const;
+const MEASURE_MS = { quick: 120, default: 150, all: 400 } as const;
 const ROUNDS_MAX = 1000;
 const MEASURE_MS_MAX = 60_000;
 const WARMUP_SHARE = 0.4;
@@ -48,12 +48,13 @@ Usage: npm run bench -- [options] [workload ...]
        npm run bench -- wal             the segmented log: opening a large one, and rotation
        npm run bench -- --from FILE     table and chart of an earlier result, nothing measured
 
-Without names the default workloads run, for some minutes. A name may be a group: durable,
+Without names the default workloads run, for less than five minutes: databases and those who block only
+with 64 callers. Those named run with every contender. A name may be a group: durable,
 written, disk, replay, recover.
 
 Options:
-  --quick            ours, the yardsticks and the floor only, 3 short rounds
-  --all              every workload, longer trials
+  --quick            ours, the yardsticks and the floor only, 3 short rounds: 40 seconds
+  --all              every workload with every contender, longer trials
   --rounds N         rounds; every row tells the median of them (default ${String(ROUNDS.default)}, 1 to ${String(ROUNDS_MAX)})
   --measure MS       length of a trial in ms (default ${String(MEASURE_MS.default)})
   --only ID[,ID...]  only these contenders

@@ -5,9 +5,10 @@ import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import type { Times } from './append-trial.js';
-import type { RecoverTask, Task, TrialResult } from './contender.js';
+import type { RecoverTask, TrialResult } from './contender.js';
 import { buildLog, recordsIn } from './log-file.js';
 import { TRIAL_SCRIPT } from './paths.js';
+import { timesOf } from './plan.js';
 import { recordBytes } from './record.js';
 import { judge, rowOf, type WorkloadReport } from './report.js';
 import { RECOVER_LOG, type TrialReport, type TrialSpec } from './trial.js';
@@ -17,11 +18,6 @@ import type { Workload } from './workloads.js';
 const TRIAL_MS_MAX = 120_000;
 /** What a trial may print; more is a bug. */
 const OUTPUT_CHARACTERS_MAX = 1 << 20;
-
-const WARMUP_ONE_CALLER_MS = 700;
-/** Starting and ending a trial's process, s, and what one zeroes and reads in a second, bytes. */
-const TRIAL_OVERHEAD_SECONDS = 0.2;
-const PREPARED_BYTES_PER_SECOND = 1.2e9;
 
 export interface RunPlan {
   readonly workloads: readonly Workload[];
@@ -33,16 +29,6 @@ export interface RunPlan {
   readonly profileDirectory: string | undefined;
   readonly progress: (done: number, all: number, what: string) => void;
 }
-
-type EstimatedPlan = Pick<RunPlan, 'workloads' | 'rounds' | 'times'>;
-
-/** Who zeroes its file before the measured time. */
-const ZEROING: ReadonlySet<string> = new Set([
-  'ours-zeroed',
-  'group-commit',
-  'group-commit-sync',
-  'group-commit-direct',
-]);
 
 interface Row {
   readonly workload: Workload;
@@ -74,31 +60,6 @@ export async function runPlan(plan: RunPlan): Promise<WorkloadReport[]> {
     const base = { name, title, task, metric, rows: reports };
     return target === undefined ? base : { ...base, target: judge(target, base) };
   });
-}
-
-/** How long the plan takes on an idle machine, s, going by the length of its parts. */
-export function estimateSeconds({ workloads, rounds, times }: EstimatedPlan): number {
-  let seconds = 0;
-  for (const { task, contenders, zeroedBytesPerSecond } of workloads) {
-    const { warmupMs, measureMs } = timesOf(task, times);
-    const ms = task.kind === 'recover' ? 0 : warmupMs + measureMs;
-    for (const id of contenders) {
-      const zeroes = task.kind === 'append' && ZEROING.has(id);
-      const zeroed = zeroes ? (zeroedBytesPerSecond * ms) / 1000 : 0;
-      const read = task.kind === 'recover' ? 2 * task.logBytes : 0;
-      seconds += TRIAL_OVERHEAD_SECONDS + ms / 1000 + (zeroed + read) / PREPARED_BYTES_PER_SECOND;
-    }
-  }
-  return seconds * rounds;
-}
-
-/**
- * With one caller a few thousand appends a second must warm everybody up: compiled code, space ahead
- * of the log. What is measured is how a process runs, not how it starts.
- */
-function timesOf(task: Task, times: Times): Times {
-  if (task.kind !== 'append' || task.callers > 1) return times;
-  return { ...times, warmupMs: Math.max(times.warmupMs, WARMUP_ONE_CALLER_MS) };
 }
 
 async function runTrial(plan: RunPlan, row: Row, round: number): Promise<void> {

@@ -30,13 +30,15 @@ export interface Workload {
   readonly title: string;
   readonly task: Task;
   readonly metric: Metric;
-  /** Ids of the catalogue, in table order. */
+  /** Ids of the catalogue, in table order: all that are measured by name or with --all. */
   readonly contenders: readonly string[];
+  /** Those of a `--quick` run: ours, the yardsticks, the floor. */
+  readonly quick?: readonly string[];
   readonly target?: Target;
   /** Zeroed ahead for hand-made peers: at least what they can write in a second. */
   readonly zeroedBytesPerSecond: number;
-  /** In which runs it is: `--quick`, the default, or only by name and with --all. */
-  readonly tier: 'quick' | 'default' | 'extended';
+  /** In the default run, or only by name and with --all. */
+  readonly tier: 'default' | 'extended';
 }
 
 const SMALL = { keyBytes: 16, valueBytes: 100 } as const;
@@ -44,20 +46,21 @@ const MIB = 2 ** 20;
 const OURS = ['ours', 'ours-direct'] as const;
 const HAND_MADE = ['group-commit', 'group-commit-sync'] as const;
 const PACKAGES = ['better-sqlite3', 'lmdb', 'classic-level', 'sonic-boom'] as const;
+const RECOVERING = ['ours', 'group-commit'];
 const BEST_PEER = { against: 'best-peer' } as const;
 
 function small(
   durability: 'durable' | 'written',
   callers: number,
   zeroedMibPerSecond: number,
-  more: Pick<Workload, 'metric' | 'contenders'> & { target?: Target },
+  more: Pick<Workload, 'metric' | 'contenders' | 'quick'> & { target?: Target },
 ): Workload {
   return {
     name: `${durability}-${String(callers)}`,
     title: `${durability}, ${String(callers)} ${callers === 1 ? 'caller' : 'callers'}`,
     task: { kind: 'append', durability, callers, ...SMALL },
     zeroedBytesPerSecond: zeroedMibPerSecond * MIB,
-    tier: 'quick',
+    tier: 'default',
     ...more,
   };
 }
@@ -66,7 +69,7 @@ function large(
   durability: 'durable' | 'disk',
   callers: number,
   [valueName, valueBytes]: readonly [string, number],
-  more: Pick<Workload, 'contenders' | 'tier'> & { target?: Target },
+  more: Pick<Workload, 'contenders' | 'quick' | 'tier'> & { target?: Target },
 ): Workload {
   const words = durability === 'disk' ? 'written to disk' : 'durable';
   return {
@@ -79,15 +82,16 @@ function large(
   };
 }
 
-function recover(name: string, logBytes: number, tier: Workload['tier']): Workload {
+function recover(name: string, logBytes: number, isQuick = false): Workload {
   return {
     name: `recover-${name}`,
     title: `open and recover a log of ${name.replace('m', ' MB').replace('g', ' GB')}`,
     task: { kind: 'recover', logBytes, ...SMALL },
     metric: 'duration',
-    contenders: ['ours', 'group-commit'],
+    contenders: RECOVERING,
+    ...(isQuick && { quick: RECOVERING }),
     zeroedBytesPerSecond: 0,
-    tier,
+    tier: 'default',
   };
 }
 
@@ -105,7 +109,7 @@ function many(
     metric: 'rate',
     contenders,
     zeroedBytesPerSecond: zeroedMibPerSecond * MIB,
-    tier: 'default',
+    tier: 'extended',
   };
 }
 
@@ -116,27 +120,32 @@ const TO_DISK = [...OURS, 'ours-zeroed', 'group-commit', 'write-stream', 'fio'];
 
 export const WORKLOADS: readonly Workload[] = [
   small('durable', 1, 16, {
+    quick: ['ours-zeroed', 'fio'],
     metric: 'latency',
     contenders: [...DURABLE, 'fio'],
     target: { ratio: 1.2, yardstick: { against: 'contender', id: 'fio' } },
   }),
   small('durable', 64, 128, {
+    quick: ['ours', 'ours-zeroed', 'group-commit', 'group-commit-direct'],
     metric: 'rate',
     contenders: [...DURABLE, 'ours-threads'],
     target: { ratio: 1.4, yardstick: BEST_PEER },
   }),
   small('durable', 1024, 256, {
+    quick: ['ours-direct', 'ours-zeroed', 'group-commit', 'group-commit-direct'],
     metric: 'rate',
     contenders: DURABLE,
     target: { ratio: 1.5, yardstick: BEST_PEER },
   }),
   small('written', 1, 16, {
+    quick: ['ours', 'write-stream'],
     metric: 'rate',
     contenders: WRITTEN,
     target: { ratio: 5, yardstick: { against: 'contender', id: 'write-stream' } },
   }),
   small('written', 64, 256, { metric: 'rate', contenders: [...WRITTEN, 'ours-threads'] }),
   small('written', 1024, 384, {
+    quick: ['ours', 'group-commit'],
     metric: 'rate',
     contenders: WRITTEN,
     target: { ratio: 1.3, yardstick: BEST_PEER },
@@ -164,9 +173,10 @@ export const WORKLOADS: readonly Workload[] = [
   }),
   large('disk', 64, ['4k', 4096], { contenders: TO_DISK, tier: 'extended' }),
   large('disk', 64, ['64k', 65536], {
+    quick: ['ours-zeroed', 'fio'],
     contenders: TO_DISK,
     target: { ratio: 0.85, yardstick: { against: 'contender', id: 'fio' } },
-    tier: 'quick',
+    tier: 'default',
   }),
   large('disk', 16, ['1m', MIB], { contenders: TO_DISK, tier: 'default' }),
   {
@@ -174,27 +184,27 @@ export const WORKLOADS: readonly Workload[] = [
     title: 'replay of 200,000 records, checksums verified',
     task: { kind: 'replay', records: 200_000, ...SMALL },
     metric: 'rate',
+    quick: ['ours', 'group-commit'],
     contenders: ['ours', 'ours-records', ...HAND_MADE, 'better-sqlite3', 'lmdb', 'classic-level'],
     target: { ratio: 1.4, yardstick: BEST_PEER },
     zeroedBytesPerSecond: 0,
-    tier: 'quick',
+    tier: 'default',
   },
-  recover('1m', 1e6, 'quick'),
-  recover('16m', 16e6, 'quick'),
-  recover('128m', 128e6, 'default'),
-  recover('1g', 1e9, 'default'),
+  recover('1m', 1e6),
+  recover('16m', 16e6, true),
+  recover('128m', 128e6),
+  recover('1g', 1e9),
 ];
 
-/** The contenders of a `--quick` run: ours, the yardsticks, the floor. */
-export const QUICK_CONTENDERS: ReadonlySet<string> = new Set([
-  'ours',
-  'ours-direct',
-  'ours-zeroed',
-  'group-commit',
-  'group-commit-direct',
-  'write-stream',
-  'fio',
-]);
+/** Beyond these, databases and whoever blocks are measured by name or with --all. */
+const WITH_EVERYBODY = ['durable-64', 'written-64'];
+const FOR_SOME: readonly string[] = [...PACKAGES, 'group-commit-sync'];
+
+/** What the default run measures of a workload. */
+export function defaultContenders({ name, contenders }: Workload): readonly string[] {
+  if (WITH_EVERYBODY.includes(name)) return contenders;
+  return contenders.filter((id) => !FOR_SOME.includes(id));
+}
 
 /** Whether less is better. */
 export function lowerIsBetter(metric: Metric): boolean {
