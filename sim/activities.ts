@@ -37,6 +37,9 @@ export const WAL_ACTIVITIES = {
   'crash-in-batch': 'a crash while an atomic batch was open',
   'crash-in-truncate-before': 'a crash inside truncateBefore',
   'crash-in-truncate-after': 'a crash inside truncateAfter',
+  'crash-in-checkpoint': 'a crash inside a checkpoint, from its rotation to the removals',
+  'crash-in-read': 'a crash while the whole log was read',
+  'crash-in-follow': 'a crash while a follower waited or read',
   'crash-in-mending-open': 'a crash while a damaged log was trimmed or salvaged',
 } as const;
 

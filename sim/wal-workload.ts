@@ -320,7 +320,7 @@ class Session {
     const known = this.#model.known();
     const meanwhile = isRemoved ? () => this.#truncateBefore() : undefined;
     await this.#tolerant(async () => {
-      const found = await this.#log.read(meanwhile);
+      const found = await this.#log.during('read', () => this.#log.read(meanwhile));
       this.#model.checkFound(found);
       this.#model.checkPresent(known, found, 'lease-holds');
       this.#reached('read');
@@ -331,14 +331,16 @@ class Session {
   // What wants the log for itself.
 
   /** All of the log is covered: what is left is an empty segment, and the sequence. */
-  async #checkpoint(): Promise<void> {
-    await this.#rotate();
-    if (this.#pick(2) === 1) {
-      await this.#checkpointInLog();
-      return;
-    }
-    await this.#removeBefore((this.#wal.durableSequence ?? 0n) + 1n);
-    this.#reached('checkpoint');
+  #checkpoint(): Promise<void> {
+    return this.#log.during('checkpoint', async () => {
+      await this.#rotate();
+      if (this.#pick(2) === 1) {
+        await this.#checkpointInLog();
+        return;
+      }
+      await this.#removeBefore((this.#wal.durableSequence ?? 0n) + 1n);
+      this.#reached('checkpoint');
+    });
   }
 
   /** The checkpoint is an entry that was written: no segment goes before it is durable. */
@@ -397,7 +399,7 @@ class Session {
         before = offset;
       }
     };
-    this.#followed = follow().catch((error: unknown) => {
+    this.#followed = this.#log.during('follow', follow).catch((error: unknown) => {
       if (!(error instanceof WalError)) throw error;
     });
     await Promise.resolve();
