@@ -204,7 +204,7 @@ export class WalFiles {
     const left = [...removed];
     this.#segments.splice(0, left.length);
     try {
-      await this.#disavow();
+      await this.#disavow([...removed, ...this.#segments]);
       for (let segment = left[0]; segment !== undefined; segment = left[0]) {
         await this.#remove(segment.path);
         left.shift();
@@ -347,16 +347,16 @@ export class WalFiles {
   /**
    * Makes sure that no manifest says more than {@link #certain}. On a full disk there may be no room
    * for a new one: then the log goes without, if a durable record is left to tell its sequence, and
-   * if it has no gap that only a manifest explains.
+   * if the files that are there now have no gap that only a manifest explains.
    */
-  async #disavow(): Promise<void> {
+  async #disavow(present: readonly Segment[] = this.#segments): Promise<void> {
     try {
       await this.#manifest.save();
     } catch (cause) {
       const segments = knownSegments(this.#certain());
       const isActiveDurable = this.#pipeline !== undefined && this.#pipeline.durableEnd > 0;
       const hasRecord = isActiveDurable || segments.some(({ last }) => last !== undefined);
-      const mayGo = hasRecord && !hasGap(this.#segments);
+      const mayGo = hasRecord && !hasGap(present);
       if (this.#pipeline?.poison !== undefined || !mayGo) throw cause;
       await this.#manifest.remove();
     }

@@ -91,6 +91,20 @@ forEachDriver((driver) => {
     },
   );
 
+  test('the manifest stays while a file in front of the gap may still be there', async () => {
+    const directory = await salvaged();
+    const faulty = new FaultyDriver(newDriver(driver));
+    onTestFinished(() => faulty.close());
+    const wal = await Wal.open(directory, { ...options, driver: faulty });
+    faulty.always('rename', fail('ENOSPC'));
+    faulty.next('remove', fail('EIO'), 1, ({ path }) => path.endsWith('.log'));
+    await expectRejection(wal.truncateBefore(22n), 'ERR_WAL_WRITE');
+    await wal.close();
+    const again = await Wal.open(directory, options);
+    expect(await readLines(again)).toEqual([...putLines(7, 1, 500), ...putLines(21, 15, 500)]);
+    await again.close();
+  });
+
   test.each(['trim', 'salvage'] as const)(
     'a %s that fails before it has kept its copies still keeps them when it is tried again',
     async (recovery) => {

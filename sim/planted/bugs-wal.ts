@@ -8,8 +8,8 @@ const WAL = 'lib/wal.ts';
 export const WAL_BUGS: readonly Mutation[] = [
   wal('deletes-before-manifest', 'segments go before the manifest has let go of them, durably', {
     file: FILES,
-    find: '      await this.#disavow();\n      for (',
-    replace: '      this.#disavow().catch(() => undefined);\n      for (',
+    find: '      await this.#disavow([...removed, ...this.#segments]);\n',
+    replace: '      this.#disavow([...removed, ...this.#segments]).catch(() => undefined);\n',
   }),
   wal('deletes-before-checkpoint', 'segments go while the checkpoint is written, and not durable', {
     file: 'lib/wal-maintenance.ts',
