@@ -73,6 +73,8 @@ export class WalModel {
   #cutting: bigint | undefined;
   /** Sequences whose entries a salvage has given up. */
   readonly #lost = new Set<bigint>();
+  /** A salvage has given segments up: that their files are missing, only the manifest knows. */
+  manifestAlone = false;
   #checks: Checks | undefined;
 
   /** Where broken promises are told. */
@@ -276,6 +278,7 @@ export class WalModel {
   }
 
   #giveUp(ids: ReadonlySet<number>): void {
+    this.manifestAlone = true;
     for (const { id, fate } of this.#entries.values()) {
       if ('sequence' in fate && !ids.has(id)) this.#lost.add(fate.sequence);
     }

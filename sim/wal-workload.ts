@@ -500,7 +500,8 @@ class Session {
     const damage = drawDamage(DIRECTORY, images, (range) => this.#pick(range));
     if (damage !== undefined) {
       // Without it nothing but the records themselves can tell.
-      if (this.#pick(2) === 1) await this.#removeManifest();
+      const isRemoved = this.#pick(2) === 1 && !this.#model.manifestAlone;
+      if (isRemoved) await this.#removeManifest();
       this.#note(damage.words);
       this.#model.spoilt = damage.spoilt;
       await spoil(driver, damage);
