@@ -85,14 +85,7 @@ export class Choices {
       return (weights[index] ?? 0) > 0 || index === 0 ? index : 0;
     }
     if (this.#isMild(random)) return this.#record(lane, 0);
-    let total = 0;
-    for (const weight of weights) total += weight;
-    let rest = random.next() % Math.max(total, 1);
-    for (let index = 0; index < weights.length; index++) {
-      rest -= weights[index] ?? 0;
-      if (rest < 0) return this.#record(lane, index);
-    }
-    return this.#record(lane, 0);
+    return this.#record(lane, drawIndex(random, weights));
   }
 
   /** 0 … max, small values far more often than large ones. */
@@ -103,6 +96,14 @@ export class Choices {
     const bits = random.next() % 32;
     const value = bits === 0 ? random.next() : random.next() >>> bits;
     return this.#record(lane, value % (max + 1));
+  }
+
+  /**
+   * An index into `weights` that only bends the odds of later draws: not recorded, and 0 in a
+   * replay, where odds have no meaning. What it bends must draw as often whatever it says.
+   */
+  bias(weights: readonly number[]): number {
+    return this.#random === undefined ? 0 : drawIndex(this.#random, weights);
   }
 
   /** What was drawn so far, trailing zeros left off: they are what an exhausted list gives. */
@@ -136,6 +137,17 @@ export class Choices {
     this.#recorded[lane]?.push(value);
     return value;
   }
+}
+
+function drawIndex(random: Random, weights: readonly number[]): number {
+  let total = 0;
+  for (const weight of weights) total += weight;
+  let rest = random.next() % Math.max(total, 1);
+  for (let index = 0; index < weights.length; index++) {
+    rest -= weights[index] ?? 0;
+    if (rest < 0) return index;
+  }
+  return 0;
 }
 
 /** A lane's number by its name, for readable draws. */

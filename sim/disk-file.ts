@@ -193,6 +193,7 @@ export class SimInode {
     }
     this.#commit(kept);
     this.journal.length = 0;
+    plan.begin?.(sectors.length, (index) => this.#hasOlder(sectors[index] ?? 0));
     for (const sector of sectors) {
       if (sector * SECTOR_BYTES >= lostFrom) continue;
       const unflushed = ((this.#flags[sector] ?? 0) & UNFLUSHED) !== 0;
@@ -229,6 +230,14 @@ export class SimInode {
     copy.errors = this.errors;
     copy.errorsTold = this.errorsTold;
     return copy;
+  }
+
+  /** The medium has an older version of the sector, and not only zeros. */
+  #hasOlder(sector: number): boolean {
+    const start = sector * SECTOR_BYTES;
+    const old = this.medium.subarray(start, start + SECTOR_BYTES);
+    const newest = this.#newest(sector).subarray(start, start + SECTOR_BYTES);
+    return old.some((byte) => byte !== 0) && Buffer.compare(old, newest) !== 0;
   }
 
   #newest(sector: number): Uint8Array {

@@ -127,7 +127,8 @@ export class SimFile implements IoFile {
       let count = Math.max(0, Math.min(length, this.inode.size - position));
       if (fault === 'short-read' && count > SECTOR_BYTES) {
         environment.fire(fault);
-        count = SECTOR_BYTES * (1 + environment.choices.below(LANE.extent, count / SECTOR_BYTES));
+        const sectors = Math.floor(count / SECTOR_BYTES);
+        count = SECTOR_BYTES * (1 + environment.choices.below(LANE.extent, sectors));
         count = Math.min(count, length, this.inode.size - position);
       }
       const layer = past ? this.inode.device : this.inode.cache;

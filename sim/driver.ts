@@ -275,6 +275,7 @@ export class SimDriver implements IoDriver {
           instant += 1;
           operation.abandon = undefined;
           failure = attempt(effect);
+          this.environment.landedSinceFault += 1;
           this.#noteInstant(instant === 1 ? 'applied' : 'durable', failure, id, name);
           return undefined;
         }

@@ -57,13 +57,25 @@ const CRASH_STEPS_MAX = 255;
 const OPEN_CRASH_STEPS_MAX = 24;
 /** No crash, a power cut, a kill. */
 const KIND_WEIGHTS = [1, 8, 4];
-const TRIGGER_WEIGHTS = [2, 8, 2, 1, 5];
-const OPEN_TRIGGER_WEIGHTS = [2, 12, 0, 0, 0];
-/** Right after a fault is where a crash hurts most. */
+const FOCUS_KIND_WEIGHTS = [1, 24, 4];
+const TRIGGER_WEIGHTS = [2, 8, 2, 1, 4, 3];
+const FOCUS_TRIGGER_WEIGHTS = [1, 2, 1, 1, 3, 24];
+const FAULTLESS_TRIGGER_WEIGHTS = [2, 8, 2, 1, 0, 0];
+const OPEN_TRIGGER_WEIGHTS = [2, 12, 0, 0, 0, 0];
+/** Right after a fault is where a crash hurts most … */
 const FAULT_CRASH_STEPS_MAX = 63;
+/** … and there above all right after something landed: the first, the second, … */
+const AFTERMATH_WEIGHTS = [2, 6, 5, 4, 2, 1];
 
-type CrashTrigger = 'idle' | 'steps' | 'truncate' | 'closing' | 'fault';
-const TRIGGERS: readonly CrashTrigger[] = ['idle', 'steps', 'truncate', 'closing', 'fault'];
+type CrashTrigger = 'idle' | 'steps' | 'truncate' | 'closing' | 'fault' | 'aftermath';
+const TRIGGERS: readonly CrashTrigger[] = [
+  'idle',
+  'steps',
+  'truncate',
+  'closing',
+  'fault',
+  'aftermath',
+];
 
 interface CrashPlan {
   readonly kind: CrashKind;
@@ -209,18 +221,29 @@ export class Engine {
   #drawCrash(): CrashPlan | undefined {
     const { choices, step } = this.#environment;
     if (this.#life >= this.#options.lives - 1 || !this.#scenario.mayCrash()) return undefined;
-    const kind = choices.weighted(LANE.crash, KIND_WEIGHTS);
+    const { focus, hasFaults } = this.#environment;
+    const isFocused = focus !== undefined;
+    const kind = choices.weighted(LANE.crash, isFocused ? FOCUS_KIND_WEIGHTS : KIND_WEIGHTS);
     if (kind === 0) return undefined;
     // Once a crash has struck inside open, the next ones would like to as well.
     const again = this.#openCrashes > 0;
-    const weights = again ? OPEN_TRIGGER_WEIGHTS : TRIGGER_WEIGHTS;
+    const odds = isFocused ? FOCUS_TRIGGER_WEIGHTS : TRIGGER_WEIGHTS;
+    const usual = hasFaults ? odds : FAULTLESS_TRIGGER_WEIGHTS;
+    const weights = again ? OPEN_TRIGGER_WEIGHTS : usual;
     const trigger = TRIGGERS[choices.weighted(LANE.crash, weights)] ?? 'idle';
-    const usual = trigger === 'fault' ? FAULT_CRASH_STEPS_MAX : CRASH_STEPS_MAX;
-    const range = again ? OPEN_CRASH_STEPS_MAX : usual;
-    const isLate = this.#options.crashesLate && !again;
-    const drawn = isLate ? choices.below(LANE.crash, 2 * range) : choices.small(LANE.crash, range);
+    const drawn = this.#drawSteps(trigger, again);
     const steps = trigger === 'idle' ? 0 : drawn;
     return { kind: kind === 1 ? 'power-cut' : 'kill', trigger, atStep: step + steps, steps };
+  }
+
+  /** How much is still to happen when a crash is due by its trigger. */
+  #drawSteps(trigger: CrashTrigger, again: boolean): number {
+    const { choices } = this.#environment;
+    if (again) return choices.small(LANE.crash, OPEN_CRASH_STEPS_MAX);
+    if (trigger === 'aftermath') return choices.weighted(LANE.crash, AFTERMATH_WEIGHTS);
+    const range = trigger === 'fault' ? FAULT_CRASH_STEPS_MAX : CRASH_STEPS_MAX;
+    if (this.#options.crashesLate) return choices.below(LANE.crash, 2 * range);
+    return choices.small(LANE.crash, range);
   }
 
   #isCrashDue(): boolean {
@@ -236,6 +259,10 @@ export class Engine {
       case 'fault': {
         const { lastFaultStep, step } = this.#environment;
         return lastFaultStep > this.#lifeStart && step >= lastFaultStep + plan.steps;
+      }
+      case 'aftermath': {
+        const { lastFaultStep, landedSinceFault } = this.#environment;
+        return lastFaultStep > this.#lifeStart && landedSinceFault > plan.steps;
       }
       case 'closing':
         return this.#scenario.mood() === 'closing' && this.#environment.step >= plan.atStep;

@@ -10,14 +10,20 @@ const EMPTY = new Uint8Array(0);
 const NESTED_SEQUENCE = 1n << 62n;
 const SIZES_MAX = [24, 0, 200, 1500, 6000];
 const SIZE_WEIGHTS = [10, 2, 5, 3, 1];
+/** Batches of several sectors, with whole records in each. */
+const FOCUS_SIZE_WEIGHTS = [4, 1, 10, 4, 1];
 const HUGE_BYTES = 24_000;
 /** Patterns are parts of one long one: where they may start, a power of two. */
 const PATTERN_STARTS = 0x8000;
 const PATTERN = makePattern(PATTERN_STARTS + HUGE_BYTES);
 
-/** Draws the content of an entry. `huge`: the log is to grow. */
-export function drawEntry(choices: Choices, sequence: bigint, huge: boolean): PlainEntry {
-  const kind = choices.weighted(LANE.action, SIZE_WEIGHTS);
+/** Draws the content of an entry. `huge`: the log is to grow; `focused`: a fault is waited for. */
+export function drawEntry(
+  choices: Choices,
+  sequence: bigint,
+  { huge, focused }: { readonly huge: boolean; readonly focused: boolean },
+): PlainEntry {
+  const kind = choices.weighted(LANE.action, focused ? FOCUS_SIZE_WEIGHTS : SIZE_WEIGHTS);
   const keyBytes = choices.below(LANE.action, 9);
   const key = keyBytes === 0 ? EMPTY : patterned(keyBytes, sequence);
   if (choices.chance(LANE.action, 24)) return { sequence, type: 'delete', key, value: EMPTY };

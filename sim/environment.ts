@@ -42,6 +42,7 @@ export interface SimFileSystem {
 }
 
 const NO_FAULT: readonly number[] = [];
+const FOCUS_FACTOR = 3;
 
 export class SimEnvironment {
   readonly choices: Choices;
@@ -67,12 +68,16 @@ export class SimEnvironment {
   watchedPath = '/log';
   /** When the last fault of an operation struck. */
   lastFaultStep = -1;
+  /** How many instants in which operations change the disk have passed since. */
+  landedSinceFault = 0;
   /** How often writeback has failed, in whatever way. */
   writebackFailures = 0;
   /** Faults strike only while this is set; crashes are the world's own business. */
   faultsOn = true;
   /** How readily an older version of a sector reaches the medium before it is overwritten, /256. */
   writebackEagerness = 0;
+  /** The fault class that this world is about, if it is about one: it strikes far more often. */
+  focus: FaultName | undefined;
   /** Sees every truncation right before it takes effect. */
   onTruncate: ((path: string, inode: SimInode, size: number) => void) | undefined;
   #weights = new Map<FaultSite, readonly number[]>();
@@ -90,6 +95,11 @@ export class SimEnvironment {
     this.disk = options.disk ?? new SimDisk(this.arena);
     this.trace = options.traced === true ? [] : undefined;
     this.#enabled = enabled;
+  }
+
+  /** Whether operations can fail at all. */
+  get hasFaults(): boolean {
+    return this.#enabled.size > 0;
   }
 
   has(fault: FaultName): boolean {
@@ -110,7 +120,10 @@ export class SimEnvironment {
     const index = FAULT_INDEX[fault];
     this.fired[index] = (this.fired[index] ?? 0) + 1;
     this.mix(index + 1000);
-    if (FAULTS[fault].weight > 0 && fault !== 'slow-completion') this.lastFaultStep = this.step;
+    if (FAULTS[fault].weight > 0 && fault !== 'slow-completion') {
+      this.lastFaultStep = this.step;
+      this.landedSinceFault = 0;
+    }
     this.note('fault', 0, () => (text === '' ? fault : `${fault}: ${text}`));
   }
 
@@ -147,9 +160,10 @@ export class SimEnvironment {
 
   #prepare(site: FaultSite): readonly number[] {
     const names = FAULT_NAMES.filter((name) => FAULTS[name].site === site);
-    const weights = names.map((name): number =>
-      this.#enabled.has(name) ? FAULTS[name].weight : 0,
-    );
+    const weights = names.map((name): number => {
+      if (!this.#enabled.has(name)) return 0;
+      return FAULTS[name].weight * (name === this.focus ? FOCUS_FACTOR : 1);
+    });
     const total = weights.reduce((sum, weight) => sum + weight, 0);
     const list = total === 0 ? NO_FAULT : [256 - Math.min(total, 200), ...weights];
     this.#sites.set(site, names);

@@ -12,10 +12,25 @@ test('the choices of a world replay it, byte for byte', async () => {
     const choices = Choices.fromSeed(worldSeed(7, index));
     const world = await runWorld(choices, {}, { traced: true });
     const token = encodeToken({ source: { kind: 'lists', lists: choices.recorded() }, limits: {} });
-    const again = await runWorld(choicesOf(decodeToken(token).source), {}, { traced: true });
+    const replayed = choicesOf(decodeToken(token).source);
+    const again = await runWorld(replayed, {}, { traced: true });
     expect(again.hash).toBe(world.hash);
+    expect(replayed.recorded()).toEqual(choices.recorded());
     expect(traceLines(again.trace ?? [])).toEqual(traceLines(world.trace ?? []));
   }
+});
+
+test('a bias bends the odds of a seed, and is no part of what is recorded', () => {
+  const seeded = Choices.fromSeed(5);
+  const biases = Array.from({ length: 50 }, () => seeded.bias([0, 1, 3]));
+  expect(new Set(biases)).toEqual(new Set([1, 2]));
+  const drawn = [seeded.below(0, 1000), seeded.below(0, 1000)];
+  expect(seeded.recorded()[0]).toEqual(drawn);
+  const replayed = Choices.fromLists([drawn]);
+  expect([replayed.bias([0, 1, 3]), replayed.below(0, 1000), replayed.below(0, 1000)]).toEqual([
+    0,
+    ...drawn,
+  ]);
 });
 
 test('a token keeps seed, lists and limits', () => {

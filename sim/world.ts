@@ -5,6 +5,7 @@ import { type Choices, LANE } from './choices.js';
 import { Engine, type EngineOptions, type EngineResult, type Scenario } from './engine.js';
 import { SimEnvironment, type TraceEvent } from './environment.js';
 import { FAULTS, FAULT_NAMES, type FaultName } from './faults.js';
+import { drawFocus } from './focus.js';
 import { PROFILES, type Profile } from './profile.js';
 import { ACTIONS, type Workload } from './workload.js';
 import { WriterScenario } from './writer-scenario.js';
@@ -46,8 +47,10 @@ const LIVES_WEIGHTS = [2, 1, 2, 3, 8];
 const ACTIONS_MAX = [8, 1, 3, 20];
 const BURST_SYNC = [100, 0, 20];
 const EAGERNESS = [1, 0, 2, 6];
-const WRITEBACK_EAGERNESS = [0, 100, 220];
+const WRITEBACK_EAGERNESS = [0, 128, 240];
 const ACTION_WEIGHTS = [1, 8, 6, 3, 4, 2, 2, 1, 4, 1];
+/** One batch behind the other, for a fault to strike in. */
+const FOCUS_ACTION_WEIGHTS = [1, 6, 4, 12, 3, 2, 2, 1, 3, 1];
 /** Worlds whose logs grow until space is zeroed ahead of them, where dsync writes begin. */
 const HUGE_WORLDS = 24;
 /** Actions that do not go with a log that is to grow, and to be caught up with. */
@@ -58,6 +61,12 @@ const HUGE_ACTIONS_MAX = 24;
 /** Faults of the medium, and the profile that lies, are drawn for few worlds: they end them early. */
 const MEDIUM_WORLDS = 20;
 const LYING_WORLDS = 12;
+
+/** How many of 256 fault classes exist in a world, and in one that is about one of them. */
+const DENSITIES = [0, 40, 100, 160];
+const FOCUS_DENSITIES = [0, 8, 24, 60];
+const EVEN = [1, 1, 1, 1];
+const NOT_NONE = [0, 1, 1, 1];
 
 /** The world that runs just now, so that stray errors find it. */
 let active: SimEnvironment | undefined;
@@ -74,7 +83,7 @@ export async function runWorld(
   options: { readonly traced?: boolean } = {},
 ): Promise<WorldResult> {
   const environment = drawEnvironment(choices, limits, options);
-  const workload = drawWorkload(choices);
+  const workload = drawWorkload(choices, environment.focus !== undefined);
   const isPatient = workload.huge && choices.chance(LANE.config, 160);
   const scenario = new WriterScenario(environment, workload);
   return runScenario(environment, scenario, {
@@ -91,13 +100,15 @@ export function drawEnvironment(
   options: { readonly traced?: boolean },
 ): SimEnvironment {
   const profile = limits.profile ?? drawProfile(choices);
-  const enabled = drawFaults(choices, profile, limits.faults);
+  const focus = drawFocus(choices, limits.faults);
+  const enabled = drawFaults(choices, profile, limits.faults, focus);
   const fileSystem = {
     profile,
     direct: !(enabled.has('direct-refused') && choices.chance(LANE.config, 100)),
     honoursDsync: !choices.chance(LANE.config, 64),
   };
   const environment = new SimEnvironment(choices, fileSystem, enabled, options);
+  environment.focus = focus;
   environment.writebackEagerness = pick(choices, WRITEBACK_EAGERNESS);
   return environment;
 }
@@ -135,14 +146,15 @@ function pick(choices: Choices, list: readonly number[]): number {
   return list[choices.below(LANE.config, list.length)] ?? 0;
 }
 
-function drawWorkload(choices: Choices): Workload {
+function drawWorkload(choices: Choices, focused: boolean): Workload {
   const huge = choices.chance(LANE.config, HUGE_WORLDS);
-  const options = drawWriterOptions(choices, huge);
+  const options = drawWriterOptions(choices, { huge, focused });
   const drawn = ACTIONS_MAX[choices.below(LANE.config, ACTIONS_MAX.length)] ?? 8;
   const actionsMax = huge ? HUGE_ACTIONS_MAX : drawn;
   // Swarm: a world in which some actions never come meets states that a balanced one does not.
+  const usual = focused ? FOCUS_ACTION_WEIGHTS : ACTION_WEIGHTS;
   const weights = ACTIONS.map((_name, index) =>
-    index > 1 && choices.chance(LANE.config, 90) ? 0 : (ACTION_WEIGHTS[index] ?? 1),
+    index > 1 && choices.chance(LANE.config, 90) ? 0 : (usual[index] ?? 1),
   );
   if (huge) ENDING_ACTIONS.forEach((name) => (weights[ACTIONS.indexOf(name)] = 0));
   const burstSync = pick(choices, BURST_SYNC);
@@ -159,8 +171,11 @@ function drawFaults(
   choices: Choices,
   profile: Profile,
   allowed: readonly FaultName[] | undefined,
+  focus: FaultName | undefined,
 ): ReadonlySet<FaultName> {
-  const density = [0, 40, 100, 160][choices.below(LANE.config, 4)] ?? 0;
+  const densities = focus === undefined ? DENSITIES : FOCUS_DENSITIES;
+  const drawn = choices.weighted(LANE.config, focus === undefined ? EVEN : NOT_NONE);
+  const density = densities[drawn] ?? 0;
   const medium = choices.chance(LANE.config, MEDIUM_WORLDS);
   const enabled = new Set<FaultName>();
   for (const name of FAULT_NAMES) {
@@ -171,8 +186,13 @@ function drawFaults(
       ? profile === 'lying'
       : site === 'medium'
         ? medium
-        : choices.chance(LANE.config, site === 'dsync' && density > 0 ? DSYNC_DENSITY : density);
+        : choices.chance(LANE.config, oddsOf(name, density, focus));
     if (exists && (allowed === undefined || allowed.includes(name))) enabled.add(name);
   }
   return enabled;
+}
+
+function oddsOf(name: FaultName, density: number, focus: FaultName | undefined): number {
+  if (name === focus) return 256;
+  return FAULTS[name].site === 'dsync' && density > 0 ? DSYNC_DENSITY : density;
 }

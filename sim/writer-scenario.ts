@@ -255,7 +255,10 @@ export class WriterScenario implements Scenario {
     const { choices, step } = this.#environment;
     const { model } = this.oracle;
     const isToGrow = this.#workload.huge && this.#lifeBytes < ZEROING_STARTS_BYTES;
-    const plain = drawEntry(choices, model.nextSequence(), isToGrow);
+    const plain = drawEntry(choices, model.nextSequence(), {
+      huge: isToGrow,
+      focused: this.#environment.focus !== undefined,
+    });
     const wantsSync = sync || this.#workload.options.sync === true;
     const entry = model.submit(plain, wantsSync, this.#life, step);
     this.#lifeBytes += entry.bytes.length;

@@ -124,8 +124,15 @@ export const COMMIT_BUGS: readonly Mutation[] = [
     'short-write-unguarded',
     'a sector that a short write left half is not synced before what follows it',
     FULLY,
+    'const end = sectorEnd(position + job.done, position, job.length);',
+    'const end = undefined as number | undefined;',
+  ),
+  planted(
+    'short-write-guard-left-behind',
+    'a sector that a short write left half is guarded against the same batch only, not the next',
+    FULLY,
     'isGuarded ||= end !== undefined;',
-    'isGuarded = false;',
+    'isGuarded ||= end !== undefined && end < job.length;',
   ),
   planted(
     'two-writes-of-the-tail-block',
