@@ -2,8 +2,16 @@
 // truncate; on sound logs, damaged ones, and beside a live writer.
 
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Finished } from '../fixtures/command.js';
 import {
@@ -339,6 +347,36 @@ describe('repair', () => {
       expect((await runCommand(['verify', log])).code).toBe(0);
       expect((await runCommand(['repair', log])).stdout).toContain('nothing to repair');
       expect((await runCommand(['repair', log, '--salvage'])).code).toBe(64);
+    });
+  });
+
+  it('keeps a copy of a torn tail as well, of a directory and of a file', async () => {
+    await inFolder(async (folder) => {
+      const directory = join(folder, 'log');
+      await makeLog(directory);
+      const log = join(folder, 'single');
+      await runCommand(['append', log], '{"key":"k","value":"v"}\n');
+      for (const [target, path] of [
+        [directory, segment(directory, SEGMENTS)],
+        [log, log],
+      ] as const) {
+        const good = readFileSync(path);
+        writeFileSync(path, 'half a record', { flag: 'a' });
+        const copy = `${path}.discarded-${String(good.length)}`;
+        const dryRun = await runCommand(['repair', target, '--dry-run']);
+        expect(dryRun.stdout).toContain(`13 bytes, kept in ${basename(copy)}`);
+        expect(existsSync(copy)).toBe(false);
+        const repaired = json(await runCommand(['repair', target, '--json']));
+        expect(repaired).toMatchObject({ kept: [copy], bytesDiscarded: 13 });
+        expect(readFileSync(copy, 'utf8')).toBe('half a record');
+        expect(readFileSync(path)).toEqual(good);
+        expect((await runCommand(['repair', target])).stdout).toContain('nothing to repair');
+        // No copy is overwritten.
+        writeFileSync(path, 'other', { flag: 'a' });
+        const again = json(await runCommand(['repair', target, '--json']));
+        expect(again).toMatchObject({ kept: [`${copy}-1`] });
+        expect(readFileSync(copy, 'utf8')).toBe('half a record');
+      }
     });
   });
 

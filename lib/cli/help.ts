@@ -163,9 +163,9 @@ export const REPAIR_HELP = `uring-wal repair: cut off what is damaged, and keep 
 Usage: uring-wal repair LOG|DIR [--dry-run] [--salvage] [--json]
 
 Ends a file at its first damage, and a directory likewise: segments behind the damage are set aside.
-With --salvage a directory keeps them. What is cut is copied to FILE.discarded-OFFSET before, what
-is set aside is renamed so: nothing is deleted but a torn tail, which holds no whole record and
-which every open cuts. Refused while a writer holds the lock.
+With --salvage a directory keeps them. What is cut, a torn tail as well, is copied to
+FILE.discarded-OFFSET before, what is set aside is renamed so: nothing is deleted but segments that
+a checkpoint had dropped already. Refused while a writer holds the lock.
 
 Options:
   --dry-run    say what would be done; changes nothing, and takes no lock

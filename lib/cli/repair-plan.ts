@@ -3,7 +3,7 @@
 import { basename } from 'node:path';
 import type { WalEnd } from '../index.js';
 import { segmentName } from '../segments.js';
-import type { Look, LookedSegment } from './look.js';
+import type { Look } from './look.js';
 import { countText } from './text-table.js';
 
 /** How to repair: the log ends at the first damage, or what stands behind it is kept as well. */
@@ -18,13 +18,26 @@ export interface RepairStep {
   readonly offset: number;
   /** How many bytes leave the log. */
   readonly bytes: number;
-  /** Where they are kept, if they could matter (with another suffix when that name is taken). */
+  /** Where they are kept, if there are any (with another suffix when that name is taken). */
   readonly kept: string | null;
   readonly reason: string;
 }
 
-/** The steps that `Wal.open` takes on this log with `recovery: mode`. */
-export function planDirectory(look: Look, mode: RepairMode): RepairStep[] {
+/** A torn tail that holds no whole record: opening the log cuts it without keeping a copy. */
+export interface TornTail {
+  readonly path: string;
+  readonly end: WalEnd;
+}
+
+/** What a repair comes to. */
+export interface RepairPlan {
+  /** What `Wal.open` does with `recovery: mode`, and the copies of {@link TornTail}s before it. */
+  readonly steps: readonly RepairStep[];
+  readonly tornTails: readonly TornTail[];
+}
+
+/** The plan for a log with this look. */
+export function planDirectory(look: Look, mode: RepairMode): RepairPlan {
   const { judgement, segments, survey } = look;
   const { damages, activeIndex } = judgement;
   const log = segments.slice(0, activeIndex + 1);
@@ -36,12 +49,14 @@ export function planDirectory(look: Look, mode: RepairMode): RepairStep[] {
     for (const { discard } of damages) if (discard !== undefined) aside.add(discard.segment.number);
   }
   const steps: RepairStep[] = [];
-  for (const each of log) {
-    const { number, path } = each.segment;
-    if (aside.has(number)) steps.push(setAside(each, reasonFor(look, path)));
-    else if (each.end.kind !== 'clean') {
+  const tornTails: TornTail[] = [];
+  for (const { segment, size, end } of log) {
+    const { number, path } = segment;
+    if (aside.has(number)) steps.push(setAside(path, size, reasonFor(look, path)));
+    else if (end.kind !== 'clean') {
       const isDamaged = damages.some((damage) => damage.path === path);
-      steps.push(cut(basename(path), each.end, isDamaged));
+      if (!isDamaged && isBareTail(end)) tornTails.push({ path, end });
+      steps.push(cut(path, end));
     }
   }
   for (const number of survey.leftovers) {
@@ -49,25 +64,29 @@ export function planDirectory(look: Look, mode: RepairMode): RepairStep[] {
     const file = segmentName(number);
     steps.push({ action: 'remove', file, offset: 0, bytes: 0, kept: null, reason });
   }
-  return steps;
+  return { steps, tornTails };
 }
 
 /** The same for a single file, which ends so. */
-export function planFile(path: string, end: WalEnd): RepairStep[] {
-  return end.kind === 'clean' ? [] : [cut(basename(path), end, false)];
+export function planFile(path: string, end: WalEnd): RepairPlan {
+  if (end.kind === 'clean') return { steps: [], tornTails: [] };
+  return { steps: [cut(path, end)], tornTails: isBareTail(end) ? [{ path, end }] : [] };
 }
 
-function cut(file: string, end: WalEnd, isDamaged: boolean): RepairStep {
-  const { offset, size, reason, kind } = end;
-  const keeps = kind !== 'torn' || isDamaged;
-  const kept = keeps ? `${file}.discarded-${String(offset)}` : null;
+function isBareTail({ kind, holdsRecords }: WalEnd): boolean {
+  return kind === 'torn' && holdsRecords !== true;
+}
+
+function cut(path: string, { offset, size, reason }: WalEnd): RepairStep {
+  const file = basename(path);
+  const kept = `${file}.discarded-${String(offset)}`;
   return { action: 'cut', file, offset, bytes: size - offset, kept, reason };
 }
 
-function setAside({ segment, size }: LookedSegment, reason: string): RepairStep {
-  const file = basename(segment.path);
+function setAside(path: string, bytes: number, reason: string): RepairStep {
+  const file = basename(path);
   const kept = `${file}.discarded-0`;
-  return { action: 'set-aside', file, offset: 0, bytes: size, kept, reason };
+  return { action: 'set-aside', file, offset: 0, bytes, kept, reason };
 }
 
 function reasonFor({ judgement }: Look, path: string): string {
@@ -77,7 +96,7 @@ function reasonFor({ judgement }: Look, path: string): string {
 
 /** A step as a sentence. */
 export function describeStep({ action, file, offset, bytes, kept, reason }: RepairStep): string {
-  const copy = kept === null ? 'it holds no whole record' : `kept in ${kept}`;
+  const copy = `kept in ${String(kept)}`;
   switch (action) {
     case 'cut':
       return `cut ${file} at offset ${String(offset)}: ${countText(bytes)} bytes, ${copy} (${reason})`;

@@ -10,6 +10,7 @@ import type { LockState } from './lock-state.js';
 import { describeLock, readLockState } from './lock-state.js';
 import { describeEnd, exitCodeOf } from './log-end.js';
 import { lookAt } from './look.js';
+import { keepTornTails } from './repair-keep.js';
 import type { RepairMode, RepairStep } from './repair-plan.js';
 import { describeStep, planDirectory, planFile } from './repair-plan.js';
 import type { Streams } from './streams.js';
@@ -33,14 +34,14 @@ export function runRepair(command: RepairCommand, streams: Streams): Promise<Exi
         '--salvage is for directories: behind the damage a file has no segments',
       );
     }
+    const lock = await readLockState(target);
     if (command.dryRun) {
-      const lock = await readLockState(target);
       if (target.kind === 'file') return tellPlanOfFile(target.path, lock, command.json);
       return tellPlanOfDirectory(target.path, lock, command);
     }
     return target.kind === 'file'
-      ? repairFile(target.path, command.json)
-      : repairDirectory(target.path, modeOf(command), command.json);
+      ? repairFile(target.path, lock, command.json)
+      : repairDirectory(target.path, lock, modeOf(command), command.json);
   });
 }
 
@@ -49,18 +50,21 @@ function modeOf({ salvage }: RepairCommand): RepairMode {
 }
 
 async function tellPlanOfFile(path: string, lock: LockState, json: boolean): Promise<Told> {
+  const end = await endOf(path);
+  const found = end.kind === 'clean' ? [] : [describeEnd(end)];
+  return tellPlan(planFile(path, end).steps, found, lock, exitCodeOf(end), json);
+}
+
+async function endOf(path: string): Promise<WalEnd> {
   const reader = await WalReader.open(path);
-  let end: WalEnd | undefined;
   try {
     const chunks = reader.chunks();
     while ((await chunks.next()).done !== true);
-    end = reader.end;
+    if (reader.end === undefined) throw new Error('the reader stopped without a reason');
+    return reader.end;
   } finally {
     await reader.close();
   }
-  if (end === undefined) throw new Error('the reader stopped without a reason');
-  const found = end.kind === 'clean' ? [] : [describeEnd(end)];
-  return tellPlan(planFile(path, end), found, lock, exitCodeOf(end), json);
 }
 
 async function tellPlanOfDirectory(
@@ -69,7 +73,7 @@ async function tellPlanOfDirectory(
   command: RepairCommand,
 ): Promise<Told> {
   const look = await lookAt(path);
-  const steps = planDirectory(look, modeOf(command));
+  const { steps } = planDirectory(look, modeOf(command));
   return tellPlan(steps, describeDamages(look), lock, exitCodeOfLook(look), command.json);
 }
 
@@ -90,22 +94,33 @@ function tellPlan(
   return { text: `${lines.join('\n')}\n`, code };
 }
 
-async function repairFile(path: string, json: boolean): Promise<Told> {
+async function repairFile(path: string, lock: LockState, json: boolean): Promise<Told> {
+  // Of a log that is in use nothing is cut: opening it is refused.
+  const copies = lock.kind === 'held' ? [] : planFile(path, await endOf(path)).tornTails;
+  const kept = await keepTornTails(copies);
   const writer = await UringWalWriter.open(path, { recovery: 'trim' });
   const { end, records, bytes, trimmedBytes, quarantine } = writer.recovery;
   await writer.close();
-  const kept = quarantine === undefined ? [] : [quarantine];
+  if (quarantine !== undefined) kept.push(quarantine);
   const reason = end.kind === 'clean' ? undefined : describeEnd(end);
   const discarded = end.kind === 'clean' ? 0 : trimmedBytes;
   return tellDone({ records: BigInt(records), bytes, discarded, reason, kept }, json);
 }
 
-async function repairDirectory(path: string, recovery: RepairMode, json: boolean): Promise<Told> {
+async function repairDirectory(
+  path: string,
+  lock: LockState,
+  recovery: RepairMode,
+  json: boolean,
+): Promise<Told> {
+  const copies = lock.kind === 'held' ? [] : planDirectory(await lookAt(path), recovery).tornTails;
+  const copied = await keepTornTails(copies);
   const wal = await Wal.open(path, { recovery, verifyAll: true });
   const { entriesRecovered, bytesRecovered, bytesDiscarded, quarantined, reason } = wal.recovery;
   await wal.close();
   const [records, bytes, discarded] = [entriesRecovered, bytesRecovered, bytesDiscarded];
-  return tellDone({ records, bytes, discarded, reason, kept: quarantined }, json);
+  const kept = [...copied, ...quarantined];
+  return tellDone({ records, bytes, discarded, reason, kept }, json);
 }
 
 interface Done {
