@@ -17,13 +17,12 @@ interface EstimatedPlan {
   readonly times: Times;
 }
 
-/** Who zeroes its file before the measured time. */
-const ZEROING: ReadonlySet<string> = new Set([
-  'ours-zeroed',
-  'group-commit',
-  'group-commit-sync',
-  'group-commit-direct',
-]);
+/** How many times what a contender may write at most it zeroes before. */
+function zeroedShares(task: Task, id: string): number {
+  if (task.kind !== 'append') return 0;
+  if (id === 'ours-zeroed') return task.durability === 'durable' ? 3 : 1.5;
+  return id.startsWith('group-commit') ? 1 : 0;
+}
 
 type Choice = Pick<BenchOptions, 'tier' | 'workloads' | 'contenders'>;
 
@@ -51,8 +50,7 @@ export function estimateSeconds({ workloads, rounds, times }: EstimatedPlan): nu
     const { warmupMs, measureMs } = timesOf(task, times);
     const ms = task.kind === 'recover' ? 0 : warmupMs + measureMs;
     for (const id of contenders) {
-      const zeroes = task.kind === 'append' && ZEROING.has(id);
-      const zeroed = zeroes ? (zeroedBytesPerSecond * ms) / 1000 : 0;
+      const zeroed = (zeroedShares(task, id) * zeroedBytesPerSecond * ms) / 1000;
       const read = task.kind === 'recover' ? 2 * task.logBytes : 0;
       seconds += TRIAL_OVERHEAD_SECONDS + ms / 1000 + (zeroed + read) / PREPARED_BYTES_PER_SECOND;
     }
