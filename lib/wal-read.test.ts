@@ -56,17 +56,26 @@ forEachDriver((name) => {
       expect(records[0]?.crc).toBe(records[1]?.crc);
     });
 
-    test('starts near the sequence, not at the beginning', async () => {
-      const driver = faulty();
-      const wal = await open(freshDirectory(), { driver, maxFileSize: 16 * 1024 * KIB });
-      await wal.appendMany(puts(2000, 1, 4000), { sync: false });
-      await wal.flush();
-      driver.forget();
-      expect(await readLines(wal, { from: 1990n })).toEqual(putLines(11, 1990, 4000));
-      const read = driver.operations.filter(({ kind }) => kind === 'read');
-      expect(read.reduce((sum, { length }) => sum + length, 0)).toBeLessThan(600 * KIB);
-      expect(read[0]?.position).toBeGreaterThan(7_000 * KIB);
-    });
+    test.each(['written', 'opened again', 'opened without its manifest'])(
+      'starts near the sequence, not at the beginning, of a log that was %s',
+      async (state) => {
+        const driver = faulty();
+        const options = { driver, maxFileSize: 16 * 1024 * KIB };
+        let wal = await open(freshDirectory(), options);
+        await wal.appendMany(puts(2000, 1, 4000), { sync: false });
+        await wal.flush();
+        if (state !== 'written') {
+          await wal.close();
+          if (state !== 'opened again') rmSync(join(wal.path, 'wal_manifest'));
+          wal = await open(wal.path, options);
+        }
+        driver.forget();
+        expect(await readLines(wal, { from: 1990n })).toEqual(putLines(11, 1990, 4000));
+        const read = driver.operations.filter(({ kind }) => kind === 'read');
+        expect(read.reduce((sum, { length }) => sum + length, 0)).toBeLessThan(600 * KIB);
+        expect(read[0]?.position).toBeGreaterThan(7_000 * KIB);
+      },
+    );
 
     test('ends where the log ended when it began, and hands out what is not durable', async () => {
       const wal = await open(freshDirectory(), { sync: 'manual' });

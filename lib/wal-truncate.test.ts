@@ -229,7 +229,10 @@ forEachDriver((name) => {
           return isSync && path.endsWith(active) ? 'durable' : kind;
         });
         expect(kinds.slice(0, kinds.indexOf('rename'))).toContain('durable');
-        expect(kinds.filter((kind) => kind === 'remove').length).toBeGreaterThan(1);
+        // Each removal is durable before the next begins.
+        const ordered = ['rename', 'syncDirectory', 'remove', 'syncDirectory', 'remove'];
+        const isOrdered = (kind: string): boolean => ordered.includes(kind);
+        expect(kinds.filter(isOrdered).slice(-6)).toEqual([...ordered, 'syncDirectory']);
         expect(wal.durableSequence).toBe(sequence);
         // It has its zeros ahead, and goes on.
         expect(await wal.put('more', '', { sync: true })).toMatchObject({ segment });
