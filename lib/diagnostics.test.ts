@@ -21,6 +21,7 @@ const NAMES = [
   'uring-wal:error',
   'uring-wal:poisoned',
   'uring-wal:fallback',
+  'uring-wal:warning',
 ] as const;
 
 interface Heard {

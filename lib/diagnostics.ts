@@ -162,6 +162,28 @@ export interface FallbackEvent {
 }
 
 /**
+ * A directory has more segments than `maxWalFiles`: checkpoint, then `truncateBefore`.
+ *
+ * @example
+ * import { subscribe } from 'node:diagnostics_channel';
+ * subscribe('uring-wal:warning', (message) => {
+ *   const { segments } = message as WarningEvent;
+ *   console.log(segments); // → 2
+ * });
+ * const wal = await Wal.open('app-wal', { maxWalFiles: 1 });
+ * await wal.rotate();
+ * await wal.close();
+ */
+export interface WarningEvent {
+  /** As in {@link OpenEvent}. */
+  readonly path: string;
+  /** What `onWarning` is told. */
+  readonly message: string;
+  /** How many segments there are. */
+  readonly segments: number;
+}
+
+/**
  * The message that each channel carries.
  *
  * @example
@@ -190,6 +212,8 @@ export interface DiagnosticsEvents {
   'uring-wal:poisoned': PoisonedEvent;
   /** The thread pool took the place of io_uring. */
   'uring-wal:fallback': FallbackEvent;
+  /** There are more files than `maxWalFiles`. */
+  'uring-wal:warning': WarningEvent;
 }
 
 /** A channel that is published to only while somebody listens. */
@@ -220,6 +244,7 @@ export const events = {
   error: new EventChannel<ErrorEvent>('uring-wal:error'),
   poisoned: new EventChannel<PoisonedEvent>('uring-wal:poisoned'),
   fallback: new EventChannel<FallbackEvent>('uring-wal:fallback'),
+  warning: new EventChannel<WarningEvent>('uring-wal:warning'),
 } as const;
 
 /** Tells how opening a log went: a fallback first, then the recovery, then that it is open. */

@@ -16,6 +16,7 @@ export type {
   PoisonedEvent,
   RecoveryEvent,
   RotateEvent,
+  WarningEvent,
 } from './diagnostics.js';
 export { WalEntry } from './entry.js';
 export type { WalEntryType } from './entry.js';

@@ -1,6 +1,7 @@
 // How many files a log may have: more than `maxWalFiles` is a warning, more than `maxWalFilesHard`
 // an error. Neither is ever a reason to delete one.
 
+import { events } from './diagnostics.js';
 import { WalError } from './errors.js';
 import type { IoDriver } from './io/driver.js';
 import type { ResolvedWalOptions } from './wal-options.js';
@@ -28,6 +29,7 @@ export class FileLimits {
       `(${String(this.#options.maxWalFiles)}): nothing is deleted before truncateBefore`;
     // Whatever the hook does, it must not happen in the middle of a rotation.
     this.#driver.defer(() => {
+      events.warning.publish(() => ({ path: this.#directory, message, segments: count }));
       this.#options.onWarning(message);
     });
   }

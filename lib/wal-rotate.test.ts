@@ -1,5 +1,6 @@
 // Going over to the next segment: when, at what cost, and what happens when it cannot be made.
 
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as tick } from 'node:timers/promises';
@@ -7,6 +8,7 @@ import { setImmediate as tick } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
 import type { IoMemory } from './io/driver.js';
+import type { WarningEvent } from './diagnostics.js';
 import { forEachDriver, newDriver } from './test-tools/drivers.js';
 import { FaultyDriver, fail, performAndFail } from './test-tools/faulty-driver.js';
 import { expectNothingHeld, freshDirectory } from './test-tools/logs.js';
@@ -221,6 +223,10 @@ forEachDriver((name) => {
       const directory = freshDirectory();
       const warnings: string[] = [];
       const onWarning = (message: string): void => void warnings.push(message);
+      const events: WarningEvent[] = [];
+      const listener = (event: unknown): void => void events.push(event as WarningEvent);
+      subscribe('uring-wal:warning', listener);
+      onTestFinished(() => void unsubscribe('uring-wal:warning', listener));
       const options = { maxWalFiles: 2, onWarning };
       const wal = await open(directory, options);
       await wal.appendMany(puts(30, 1, 500));
@@ -228,6 +234,9 @@ forEachDriver((name) => {
       expect(segments).toBeGreaterThan(4);
       expect(warnings.length).toBe(segments - 2);
       expect(warnings[0]).toMatch(/has 3 segments, more than maxWalFiles \(2\)/);
+      expect(events).toEqual(
+        warnings.map((message, index) => ({ path: directory, message, segments: index + 3 })),
+      );
       expect(readSegments(directory).flatMap(({ entries }) => entries)).toEqual(
         putLines(30, 1, 500),
       );
@@ -340,6 +349,8 @@ forEachDriver((name) => {
         const append = wal.append(put(8, 500));
         if (kind === 'write') expect(await append).toMatchObject({ sequence: 8n, segment: 2 });
         else await expectRejection(append, 'ERR_WAL_WRITE', 'ENOSPC');
+        const isThere = existsSync(join(directory, 'wal_00000002.log'));
+        expect(isThere).toBe(kind === 'write');
         driver.heal();
         if (kind !== 'write') expect(await wal.append(put(8, 500))).toMatchObject({ segment: 2 });
         await wal.close();
