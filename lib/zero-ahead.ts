@@ -18,7 +18,11 @@ const ZERO_WRITE_BYTES = 256 * 1024;
  */
 const GROWTH_MIN = 64 * 1024;
 const SYNCS_MIN = 32;
-/** Where a sync carries more than this on average, in bytes, a journal commit costs nothing by it. */
+/**
+ * Where a sync carries more than this on average, in bytes, zeros cost more than they save. A write and
+ * its sync took 3.9 ms where the file grew and 2.6 in zeroed space for 1 MiB, 7.1 and 5.1 ms for 4 MiB;
+ * to zero that took 0.9 and 3.4 ms (`fio --rw=write --fdatasync=1 --bs=N` on a new file, and again).
+ */
 const BYTES_PER_SYNC_MAX = 4 * 1024 * 1024;
 /** A log that has passed so many pieces in a row waits for each: it is faster without the rest. */
 const BEHIND_MAX = 8;
