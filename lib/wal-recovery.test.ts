@@ -456,14 +456,21 @@ forEachDriver((name) => {
       expect(wal.recovery.quarantined).toEqual([`${segmentPath(directory, 5)}.discarded-1605`]);
     });
 
-    test('a segment that grew', async () => {
+    test.each([
+      ['more', true],
+      ['more', false],
+      ['\0'.repeat(600), true],
+    ])('a segment that grew by %j, with a manifest: %s', async (more, hasManifest) => {
       const directory = await filled();
+      if (!hasManifest) rmSync(join(directory, 'wal_manifest'));
       const path = segmentPath(directory, 2);
       const { length } = readFileSync(path);
-      writeFileSync(path, 'more', { flag: 'a' });
+      writeFileSync(path, more, { flag: 'a' });
       await expectRefused(directory, 2, length);
       const wal = await open(directory, { recovery: 'salvage' });
       expect(await readLines(wal)).toEqual(putLines(COUNT, 1, VALUE_BYTES));
+      expect(statSync(path).size).toBe(length);
+      if (more !== 'more') return;
       expect(readFileSync(`${path}.discarded-${String(length)}`, 'utf8')).toBe('more');
     });
 

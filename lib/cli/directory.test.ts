@@ -136,7 +136,11 @@ describe('a directory', () => {
           code,
           stderr: expect.stringMatching(words),
         });
-        const dumped = await runCommand(['dump', directory]);
+        const told = json(await runCommand(['verify', directory, '--json']));
+      const damages = told['damages'] as string[];
+      if (code === 0) expect(damages).toEqual([]);
+      else expect(damages[0]).toMatch(words);
+      const dumped = await runCommand(['dump', directory]);
         expect([dumped.code, dumped.stderr === '']).toEqual([code, code === 0]);
         const dryRun = await runCommand(['repair', directory, '--dry-run']);
         expect(dryRun.code).toBe(code);
