@@ -137,10 +137,10 @@ describe('a directory', () => {
           stderr: expect.stringMatching(words),
         });
         const told = json(await runCommand(['verify', directory, '--json']));
-      const damages = told['damages'] as string[];
-      if (code === 0) expect(damages).toEqual([]);
-      else expect(damages[0]).toMatch(words);
-      const dumped = await runCommand(['dump', directory]);
+        const damages = told['damages'] as string[];
+        if (code === 0) expect(damages).toEqual([]);
+        else expect(damages[0]).toMatch(words);
+        const dumped = await runCommand(['dump', directory]);
         expect([dumped.code, dumped.stderr === '']).toEqual([code, code === 0]);
         const dryRun = await runCommand(['repair', directory, '--dry-run']);
         expect(dryRun.code).toBe(code);
