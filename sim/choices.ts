@@ -15,16 +15,22 @@ export type Lane = (typeof LANES)[number];
 /** A recorded world: for each lane in the order of {@link LANES}, the values drawn. */
 export type ChoiceLists = readonly (readonly number[])[];
 
-/** Where in a lane the choices of one thing after the other stand, so that one can be left out. */
+/** How many choices of each lane were drawn at some moment. */
+export type Mark = readonly number[];
+
+/**
+ * Where the choices of one thing after the other stand, so that one can be left out: those of its own
+ * lane, or of all lanes, for what fails and what survives meanwhile goes with it.
+ */
 export interface ChoiceGroup {
   readonly lane: number;
-  readonly start: number;
+  readonly start: Mark;
   /** Where each thing begins. */
-  readonly items: number[];
+  readonly items: Mark[];
   /** Where it is drawn how many come, if that is drawn. */
   countAt?: number;
   /** Where the last one ends; up to the next group, when nobody said. */
-  end?: number;
+  end?: Mark;
 }
 
 /** A stream of decisions that remembers what it decided. */
@@ -113,9 +119,14 @@ export class Choices {
 
   /** Begins a group where the lane stands. */
   group(lane: number): ChoiceGroup {
-    const group: ChoiceGroup = { lane, start: this.position(lane), items: [] };
+    const group: ChoiceGroup = { lane, start: this.mark(), items: [] };
     this.groups.push(group);
     return group;
+  }
+
+  /** Where all lanes stand. */
+  mark(): Mark {
+    return this.#recorded.map(({ length }) => length);
   }
 
   /** How many choices of a lane were drawn. */

@@ -1,7 +1,7 @@
 // Runs one world: takes event after event, each only after everything it woke has had its turn,
 // and decides when the process dies or the power goes. What the callers do is a scenario's.
 
-import { LANE } from './choices.js';
+import { type ChoiceGroup, LANE } from './choices.js';
 import { failBackground } from './driver-sync.js';
 import { SimDriver } from './driver.js';
 import type { SimEnvironment } from './environment.js';
@@ -93,6 +93,7 @@ export class Engine {
   #lifeStart = 0;
   #windingSince: number | undefined;
   #plan: CrashPlan | undefined;
+  #lifeMarks: ChoiceGroup | undefined;
   #openCrashes = 0;
   #crashes = 0;
   #finish: ((result: EngineResult) => void) | undefined;
@@ -213,6 +214,8 @@ export class Engine {
   #startLife(): void {
     const environment = this.#environment;
     this.#lifeStart = environment.step;
+    this.#lifeMarks ??= environment.choices.group(LANE.action);
+    this.#lifeMarks.items.push(environment.choices.mark());
     this.#plan = this.#drawCrash();
     environment.note('world', 0, () => `process ${String(this.#life + 1)} starts`);
     this.#scenario.start(this.#driver, this.#life);

@@ -5,7 +5,14 @@ import { Arena } from './arena.js';
 import { type Choices, LANE } from './choices.js';
 import { SimDisk } from './disk.js';
 import type { SimInode } from './disk-file.js';
-import { FAULTS, FAULT_INDEX, FAULT_NAMES, type FaultName, type FaultSite } from './faults.js';
+import {
+  FAULTS,
+  FAULT_INDEX,
+  FAULT_NAMES,
+  type FaultName,
+  type FaultSite,
+  QUIET_FAULTS,
+} from './faults.js';
 import { Checks } from './invariants.js';
 import type { Profile } from './profile.js';
 
@@ -59,6 +66,8 @@ export class SimEnvironment {
   hash = 0x811c9dc5;
   /** How often each fault fired, by {@link FAULT_INDEX}. */
   readonly fired: number[] = FAULT_NAMES.map(() => 0);
+  /** How long the story of the world is, in steps; a process that starts counts as well. */
+  told = 0;
   /** How often a workload came to something that it has a name for. */
   readonly reached = new Map<string, number>();
   readonly trace: TraceEvent[] | undefined;
@@ -120,6 +129,7 @@ export class SimEnvironment {
     const index = FAULT_INDEX[fault];
     this.fired[index] = (this.fired[index] ?? 0) + 1;
     this.mix(index + 1000);
+    if (!QUIET_FAULTS.includes(fault)) this.told += 1;
     if (FAULTS[fault].weight > 0 && fault !== 'slow-completion') {
       this.lastFaultStep = this.step;
       this.landedSinceFault = 0;
@@ -153,6 +163,7 @@ export class SimEnvironment {
   }
 
   note(kind: TraceKind, op: number, text: () => string): void {
+    if (kind === 'caller' || kind === 'world') this.told += 1;
     if (this.trace === undefined) return;
     const sectors = this.disk.file(this.watchedPath)?.sectorLetters() ?? '';
     this.trace.push({ step: this.step, kind, op, text: text(), sectors });

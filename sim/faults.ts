@@ -86,6 +86,14 @@ export type FaultName = keyof typeof FAULTS;
  */
 export const FAULT_NAMES = Object.keys(FAULTS) as FaultName[];
 
+/** Faults that are part of every schedule, or of a crash, and tell nothing by themselves. */
+export const QUIET_FAULTS: readonly FaultName[] = [
+  'reordered',
+  'flush-mid-batch',
+  'close-mid-batch',
+  ...FAULT_NAMES.filter((name) => /^(power-cut|kill|crash-in-.*)$/.test(name)),
+];
+
 /** Index of each fault in a list of counts. */
 export const FAULT_INDEX = Object.fromEntries(FAULT_NAMES.map((name, index) => [name, index])) as {
   readonly [name in FaultName]: number;

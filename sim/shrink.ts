@@ -1,13 +1,14 @@
-// Makes a failing world small: takes choices away, zeroes them, halves them, as long as the same
-// invariant stays broken. Since 0 is the mildest choice and a missing one counts as 0, every step
-// of this leads to a quieter world.
+// Makes a failing world small: takes processes and actions away, then choices, zeroes them, halves
+// them, as long as the same invariant stays broken. Since 0 is the mildest choice and a missing one
+// counts as 0, every step of this leads to a quieter world. What people read is the story, so a step
+// of it counts for more than a few choices.
 
 import { type ChoiceGroup, type ChoiceLists, Choices, trimZeros } from './choices.js';
 import type { RunWorld, WorldLimits, WorldResult } from './world.js';
 
 /** Runs a world from its choices. */
 export type RunLists = (lists: ChoiceLists) => Promise<{
-  readonly result: Pick<WorldResult, 'violation'>;
+  readonly result: Pick<WorldResult, 'violation' | 'told'>;
   readonly recorded: number[][];
   readonly groups: readonly ChoiceGroup[];
 }>;
@@ -20,10 +21,14 @@ export interface ShrinkBudget {
 }
 
 const RUNS_MAX = 3000;
+const CHOICE_SIZE = 1000;
+const STEP_SIZE = 4 * CHOICE_SIZE;
 /** An action takes a handful of choices, seldom a power of two: these are tried at every place. */
 const FINE_CHUNKS = [12, 9, 8, 7, 6, 5, 4, 3, 2];
 /** Lanes longer than this are too long for that. */
 const FINE_LENGTH_MAX = 120;
+/** Cases with more choices have too many pairs. */
+const PAIRS_LENGTH_MAX = 160;
 
 export interface Shrunk {
   readonly lists: number[][];
@@ -58,6 +63,7 @@ export async function shrink(
     }
     for (const lane of lanes) await shrinker.deleteChunks(lane, 'fine');
     for (const lane of lanes) await shrinker.lowerValues(lane);
+    if (shrinker.size() === before) await shrinker.dropPairs();
   } while (shrinker.size() < before && !shrinker.isSpent());
   return { lists: shrinker.best, runs: shrinker.runs };
 }
@@ -66,6 +72,8 @@ class Shrinker {
   best: number[][] = [];
   runs = 0;
   #groups: readonly ChoiceGroup[] = [];
+  /** Steps of the best one's story. */
+  #told = 0;
   #invariant: string | undefined;
   readonly #run: RunLists;
   readonly #budget: ShrinkBudget;
@@ -81,19 +89,15 @@ class Shrinker {
     this.#invariant = result.violation?.invariant;
     this.best = recorded;
     this.#groups = groups;
+    this.#told = result.told;
   }
 
   isSpent(): boolean {
     return this.runs >= this.#budget.runsMax || this.#budget.isOver?.() === true;
   }
 
-  /** What shrinking lowers: choices first, then their values. */
   size(): number {
-    let size = 0;
-    for (const list of this.best) {
-      for (const value of list) size += 1000 + (value > 0 ? 100 : 0) + Math.min(value, 99);
-    }
-    return size;
+    return sizeOf(this.best, this.#told);
   }
 
   async deleteChunks(lane: number, grain: 'coarse' | 'fine'): Promise<void> {
@@ -112,27 +116,38 @@ class Shrinker {
 
   /** Leaves out whole things that follow one another, and counts them no more. */
   async dropItems(): Promise<void> {
-    for (let index = this.#groups.length - 1; index >= 0; index--) {
-      for (const width of halves(this.#groups[index]?.items.length ?? 0)) {
-        for (let first = (this.#groups[index]?.items.length ?? 0) - width; first >= 0; first--) {
-          await this.#dropOf(index, first, width);
-          if (this.isSpent()) return;
-        }
+    // The first group is that of the processes.
+    await this.#dropItemsOf(0);
+    for (let index = this.#groups.length - 1; index > 0; index--) await this.#dropItemsOf(index);
+  }
+
+  async #dropItemsOf(index: number): Promise<void> {
+    const count = (): number => this.#groups[index]?.items.length ?? 0;
+    for (const width of halves(count())) {
+      for (let first = count() - width; first >= 0; first--) {
+        await this.#dropOf(index, first, width);
+        if (this.isSpent()) return;
       }
     }
   }
 
   async #dropOf(index: number, first: number, width: number): Promise<void> {
     const group = this.#groups[index];
-    if (group === undefined) return;
+    const from = group?.items[first];
+    if (group === undefined || from === undefined) return;
     const { lane, items, countAt, end } = group;
-    const list = [...this.#list(lane)];
     const next = this.#groups.slice(index + 1).find((other) => other.lane === lane);
-    const from = items[first] ?? list.length;
-    const to = items[first + width] ?? end ?? next?.start ?? list.length;
-    if (countAt !== undefined) list[countAt] = Math.max(0, (list[countAt] ?? 0) - width);
-    list.splice(from, to - from);
-    await this.#try(lane, list);
+    const to = items[first + width] ?? end ?? next?.start;
+    const without = (list: number[], at: number): number[] => {
+      return [...list.slice(0, from[at]), ...list.slice(to?.[at] ?? list.length)];
+    };
+    const counted = this.best.map((list, at) => {
+      if (at !== lane || countAt === undefined || countAt >= list.length) return list;
+      return list.with(countAt, Math.max(0, (list[countAt] ?? 0) - width));
+    });
+    // With all that happened meanwhile; else the thing alone.
+    if (await this.#tryAll(counted.map(without))) return;
+    await this.#tryAll(counted.map((list, at) => (at === lane ? without(list, at) : list)));
   }
 
   async zeroChunks(lane: number): Promise<void> {
@@ -145,6 +160,30 @@ class Shrinker {
           list.map((value, index) => (index >= start && index < start + chunk ? 0 : value)),
         );
         if (this.isSpent()) return;
+      }
+    }
+  }
+
+  /** What one choice brings about may have drawn in another lane: both have to go at once. */
+  async dropPairs(): Promise<void> {
+    for (const [lane, { length }] of this.best.entries()) {
+      for (let index = length - 1; index >= 0; index--) {
+        if (countOf(this.best) > PAIRS_LENGTH_MAX) return;
+        if ((this.#list(lane)[index] ?? 0) > 0) await this.#dropWithOther(lane, index);
+        if (this.isSpent()) return;
+      }
+    }
+  }
+
+  async #dropWithOther(lane: number, index: number): Promise<void> {
+    const zeroed = this.#list(lane).map((value, at) => (at === index ? 0 : value));
+    for (const [other, list] of this.best.entries()) {
+      if (other === lane) continue;
+      for (let at = list.length - 1; at >= 0; at--) {
+        const pair = this.best.map((same, place) =>
+          place === lane ? zeroed : place === other ? list.toSpliced(at, 1) : same,
+        );
+        if ((await this.#tryAll(pair)) || this.isSpent()) return;
       }
     }
   }
@@ -171,9 +210,13 @@ class Shrinker {
     return this.best[lane] ?? [];
   }
 
-  async #try(lane: number, list: number[]): Promise<boolean> {
+  #try(lane: number, list: number[]): Promise<boolean> {
+    return this.#tryAll(this.best.map((old, index) => (index === lane ? list : old)));
+  }
+
+  async #tryAll(lists: readonly number[][]): Promise<boolean> {
     if (this.isSpent()) return false;
-    const candidate = this.best.map((old, index) => (index === lane ? trimZeros(list) : old));
+    const candidate = lists.map(trimZeros);
     const key = JSON.stringify(candidate);
     if (this.#tried.has(key)) return false;
     this.#tried.add(key);
@@ -182,17 +225,27 @@ class Shrinker {
     if (result.violation === undefined || result.violation.invariant !== this.#invariant) {
       return false;
     }
-    const before = this.size();
-    const old = this.best;
     // What was really drawn, where it is no larger than what was asked for.
-    this.best = recorded.map((drawn, index) => shorter(drawn, candidate[index] ?? []));
-    if (this.size() < before) {
-      this.#groups = groups;
-      return true;
-    }
-    this.best = old;
-    return false;
+    const drawn = recorded.map((list, index) => shorter(list, candidate[index] ?? []));
+    if (sizeOf(drawn, result.told) >= this.size()) return false;
+    this.best = drawn;
+    this.#groups = groups;
+    this.#told = result.told;
+    return true;
   }
+}
+
+function countOf(lists: ChoiceLists): number {
+  return lists.reduce((sum, { length }) => sum + length, 0);
+}
+
+/** What shrinking lowers: steps of the story and choices first, then the values of the choices. */
+function sizeOf(lists: ChoiceLists, told: number): number {
+  let size = told * STEP_SIZE;
+  for (const list of lists) {
+    for (const value of list) size += CHOICE_SIZE + (value > 0 ? 100 : 0) + Math.min(value, 99);
+  }
+  return size;
 }
 
 function shorter(drawn: number[], asked: number[]): number[] {

@@ -1,11 +1,9 @@
 // A world's trace as people read it: the few steps that matter, or every line.
 
 import type { TraceEvent } from './environment.js';
+import { QUIET_FAULTS } from './faults.js';
 import type { Violation } from './invariants.js';
 import { promiseOf } from './invariants.js';
-
-/** Faults that are part of every schedule and tell nothing by themselves. */
-const QUIET_FAULTS = ['reordered', 'flush-mid-batch', 'close-mid-batch', 'power-cut', 'kill'];
 
 /** What the callers and the world did, without the operations: one line each. */
 export function storyOf(trace: readonly TraceEvent[]): string[] {
@@ -29,7 +27,7 @@ function isStep({ kind, text }: TraceEvent): boolean {
     case 'caller':
       return true;
     case 'fault':
-      return !QUIET_FAULTS.some((name) => text.startsWith(name)) && !text.startsWith('crash-in');
+      return !QUIET_FAULTS.some((name) => text.startsWith(name));
     case 'world':
       return !text.startsWith('process');
     default:

@@ -62,10 +62,10 @@ class Session {
     try {
       this.#rounds.countAt = this.#position();
       for (let round = this.#pick(ROUNDS_MAX); round >= 0; round--) {
-        this.#rounds.items.push(this.#position());
+        this.#rounds.items.push(this.#process.environment.choices.mark());
         await this.#act();
       }
-      this.#rounds.end = this.#position();
+      this.#rounds.end = this.#process.environment.choices.mark();
       if (this.#pick(4) > 0) await this.#calm();
       if (this.#process.isLast || this.#pick(2) === 0) await this.#close();
     } catch (error) {

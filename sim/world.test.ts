@@ -48,7 +48,7 @@ test('shrinking leaves only the choices that matter', async () => {
   const { lists } = await shrink([[3, 9, 4, 8], [1, 1, 1, 7, 1], [], [], [], []], (asked) => {
     const fails = (asked[0] ?? []).includes(4) && (asked[1] ?? []).some((value) => value > 5);
     const recorded = asked.map((list) => [...list]);
-    const result = { violation: fails ? violation : undefined };
+    const result = { violation: fails ? violation : undefined, told: 0 };
     return Promise.resolve({ result, recorded, groups: [] });
   });
   expect(lists).toEqual([[4], [6], [], [], [], []]);
@@ -62,17 +62,17 @@ test('shrinking leaves things out whole, and counts them no more', async () => {
     group.countAt = choices.position(0);
     const things: number[][] = [];
     for (let left = choices.below(0, 10); left > 0; left--) {
-      group.items.push(choices.position(0));
+      group.items.push(choices.mark());
       const length = choices.below(0, 20);
       things.push(Array.from({ length }, () => choices.below(0, 100)));
     }
-    group.end = choices.position(0);
+    group.end = choices.mark();
     const isWhole = things.every((thing) => thing.length > 12);
     const fails = isWhole && things.some((thing) => thing.includes(77));
     const result = fails ? { violation: { invariant: 'crc-exact', message: '' } as const } : {};
     const { groups } = choices;
     return Promise.resolve({
-      result: { violation: undefined, ...result },
+      result: { violation: undefined, told: 0, ...result },
       recorded: choices.recorded(),
       groups,
     });
@@ -82,6 +82,51 @@ test('shrinking leaves things out whole, and counts them no more', async () => {
   const { lists } = await shrink([long, [], [], [], [], []], run);
   expect(lists[0]?.[0]).toBe(1);
   expect(lists[0]?.filter((value) => value > 0).length).toBeLessThanOrEqual(3);
+});
+
+test('shrinking leaves a thing out with what it drew in other lanes', async () => {
+  const run: RunLists = (asked) => {
+    const choices = Choices.fromLists(asked);
+    const group = choices.group(0);
+    let fails = false;
+    for (let isLast = false; !isLast;) {
+      group.items.push(choices.mark());
+      const [one, other] = [choices.below(0, 100), choices.below(1, 100)];
+      fails ||= one === 70 && other === 7;
+      isLast = one === 0;
+    }
+    const violation = fails ? ({ invariant: 'crc-exact', message: '' } as const) : undefined;
+    const { groups } = choices;
+    return Promise.resolve({
+      result: { violation, told: 0 },
+      recorded: choices.recorded(),
+      groups,
+    });
+  };
+  const { lists } = await shrink([[10, 20, 70, 5], [1, 2, 7, 9], [], [], [], []], run);
+  expect(lists).toEqual([[70], [7], [], [], [], []]);
+});
+
+test('shrinking takes two choices away at once where neither can go alone', async () => {
+  const { lists } = await shrink([[], [1], [9, 7], [], [], []], (asked) => {
+    const seven = asked[1]?.[0] === 1 ? asked[2]?.[1] : asked[2]?.[0];
+    const violation = seven === 7 ? ({ invariant: 'crc-exact', message: '' } as const) : undefined;
+    const recorded = asked.map((list) => [...list]);
+    return Promise.resolve({ result: { violation, told: 0 }, recorded, groups: [] });
+  });
+  expect(lists).toEqual([[], [], [7], [], [], []]);
+});
+
+test('shrinking prefers a shorter story to a few choices less', async () => {
+  const { lists } = await shrink([[1, 1], [], [], [], [], []], (asked) => {
+    const list = asked[0] ?? [];
+    const violation =
+      list.length > 0 ? ({ invariant: 'crc-exact', message: '' } as const) : undefined;
+    const told = list.length === 1 ? 9 : 3;
+    const recorded = asked.map((lane) => [...lane]);
+    return Promise.resolve({ result: { violation, told }, recorded, groups: [] });
+  });
+  expect(lists[0]).toEqual([0, 1]);
 });
 
 test('what was found once stays mended', async () => {

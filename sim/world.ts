@@ -28,6 +28,8 @@ export interface WorldResult extends EngineResult {
   readonly fired: readonly number[];
   /** How often each invariant was checked, in the order of `INVARIANT_NAMES`. */
   readonly checked: readonly number[];
+  /** How many steps its story has, about. */
+  readonly told: number;
   /** How often the workload came to what it has a name for. */
   readonly reached: ReadonlyMap<string, number>;
   readonly profile: Profile;
@@ -136,6 +138,7 @@ export async function runScenario(
     steps: environment.step,
     fired: environment.fired,
     checked: environment.checks.counts,
+    told: environment.told,
     reached: environment.reached,
     profile: environment.fileSystem.profile,
     trace: environment.trace,

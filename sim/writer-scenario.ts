@@ -100,7 +100,7 @@ export class WriterScenario implements Scenario {
     const { writer } = this.#phase;
     const { choices } = this.#environment;
     this.#actionsLeft -= 1;
-    this.#acts?.items.push(choices.position(LANE.action));
+    this.#acts?.items.push(choices.mark());
     const action = ACTIONS[choices.weighted(LANE.action, this.#workload.weights)] ?? 'stop';
     this.#environment.mix(action.length * 31 + this.#outcomes.open);
     switch (action) {
