@@ -57,7 +57,7 @@ const CRASH_STEPS_MAX = 255;
 const OPEN_CRASH_STEPS_MAX = 24;
 /** No crash, a power cut, a kill. */
 const KIND_WEIGHTS = [1, 8, 4];
-const FOCUS_KIND_WEIGHTS = [1, 24, 4];
+const FOCUS_KIND_WEIGHTS = [2, 10, 5];
 const TRIGGER_WEIGHTS = [2, 8, 2, 1, 4, 3];
 const FOCUS_TRIGGER_WEIGHTS = [1, 2, 1, 1, 3, 24];
 const FAULTLESS_TRIGGER_WEIGHTS = [2, 8, 2, 1, 0, 0];

@@ -66,7 +66,7 @@ const LYING_WORLDS = 12;
 
 /** How many of 256 fault classes exist in a world, and in one that is about one of them. */
 const DENSITIES = [0, 40, 100, 160];
-const FOCUS_DENSITIES = [0, 8, 24, 60];
+const FOCUS_DENSITIES = [0, 16, 60, 120];
 const EVEN = [1, 1, 1, 1];
 const NOT_NONE = [0, 1, 1, 1];
 
