@@ -114,12 +114,9 @@ describe('calls into the addon for 1,000 appends', () => {
 });
 
 describe('garbage', () => {
-  // A promise with its settlers is 200 bytes, a caller that awaits it 150, the rest are the entry,
-  // its sequence and the position.
-  test.each([
-    ['written', 950],
-    ['durable', 850],
-  ])('%s: at most %i bytes an append', async (mode, bytesMax) => {
+  // Measured: 720 to 740. A promise with its settlers is 200 bytes, a caller that awaits it 150, the
+  // rest are the entry, its sequence, the position and a place among those who wait.
+  test.each(['written', 'durable'])('%s: at most 820 bytes an append', async (mode) => {
     const child = fileURLToPath(new URL('./test-tools/garbage-child.js', import.meta.url));
     const flags = ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64'];
     const run = promisify(execFile);
@@ -127,6 +124,6 @@ describe('garbage', () => {
     const { bytesPerAppend, collections } = JSON.parse(stdout) as Record<string, number>;
     expect(collections, 'collections hide what was allocated').toBe(0);
     expect(bytesPerAppend).toBeGreaterThan(100);
-    expect(bytesPerAppend).toBeLessThan(bytesMax);
+    expect(bytesPerAppend).toBeLessThan(820);
   });
 });
