@@ -9,8 +9,7 @@ import type { Batch } from './batch.js';
 import type { CommitCounters, CommitHooks, CommitStart, CommitState } from './commit-types.js';
 import { NO_HOOKS } from './commit-types.js';
 import { events } from './diagnostics.js';
-import type { WalError } from './errors.js';
-import { assertNever } from './errors.js';
+import { WalError, assertNever } from './errors.js';
 import * as failure from './failure.js';
 import type { IoDriver, IoFile } from './io/driver.js';
 import { Latencies } from './latencies.js';
@@ -312,15 +311,16 @@ export class CommitPipeline {
     const end = this.#settlement.lastWholeEnd(
       Math.max(writtenEnd, Math.min(failed.end, job.position + job.done)),
     );
-    try {
-      await failure.trimLog(this.#file, end);
-      const carry = await failure.readCarry(this.#driver, this.#file, end);
-      if (this.#isTrimming) this.#restartAt(end, carry);
-    } catch (cause) {
-      this.#poison(failure.trimFailed(path, end, error, cause));
+    // Also for whoever drains what was poisoned meanwhile, and then closes the file.
+    this.#isSyncing = true;
+    const cut = await failure.cutLog(this.#driver, this.#file, end, error);
+    this.#isSyncing = false;
+    if (cut instanceof WalError) {
+      this.#poison(cut);
       this.#onEvent();
       return;
     }
+    if (this.#isTrimming) this.#restartAt(end, cut);
     // Callers that run before these rejections are delivered still append in ignorance of them, so
     // their appends must wait (and reject) as well. This reaction runs after those callers and
     // before the first handler of a rejection.

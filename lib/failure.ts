@@ -51,6 +51,21 @@ export async function readCarry(
   }
 }
 
+/** The cut after a write that failed of `cause`: what the next batch carries over, or what befell. */
+export async function cutLog(
+  driver: IoDriver,
+  file: IoFile,
+  end: number,
+  cause: unknown,
+): Promise<Uint8Array | WalError> {
+  try {
+    await trimLog(file, end);
+    return await readCarry(driver, file, end);
+  } catch (error) {
+    return trimFailed(file.path, end, cause, error);
+  }
+}
+
 /** A record was not written, or is not known to be; `position` is the record's, if it had one. */
 export function writeFailed(
   path: string,
@@ -87,7 +102,7 @@ export function syncFailed(path: string, cause: unknown): WalError {
 }
 
 /** A write failed, and so did the cut that would have kept the log whole. */
-export function trimFailed(path: string, end: number, cause: unknown, trim: unknown): WalError {
+function trimFailed(path: string, end: number, cause: unknown, trim: unknown): WalError {
   return new WalError(
     'ERR_WAL_WRITE',
     `cannot write to '${path}': ${words(cause)}; then it could not be cut to its last whole ` +

@@ -1,6 +1,9 @@
 // A follower of a log that is poisoned: it gets all that is durable, and then hears of it. Waiting on
 // would be waiting for ever.
 
+import { open as openFile } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
+
 import { describe, expect, onTestFinished, test } from 'vitest';
 
 import { forEachDriver, newDriver } from './test-tools/drivers.js';
@@ -96,5 +99,64 @@ forEachDriver((name) => {
       await expectRejection(over, 'ERR_WAL_POISONED');
       expect(lines).toEqual(putLines(1));
     });
+  });
+
+  test('close waits for the cut that was under way when something else poisoned the log', async () => {
+    const { wal, driver } = await open();
+    await wal.appendMany(puts(20, 1, 500));
+    // The next file is made and in use, so the directory is synced for the removal alone.
+    await wal.rotate();
+    const removal = driver.gate('syncDirectory', fail('EIO'));
+    const removed = expectRejection(wal.truncateBefore(10n), 'ERR_WAL_SYNC', 'EIO');
+    await removal.reached;
+    const cut = driver.gate('truncate');
+    driver.next('write', fail('ENOSPC', { writeHalf: true }));
+    const append = expectRejection(wal.append(put(21)), 'ERR_WAL_SYNC', 'EIO');
+    await cut.reached;
+    removal.open();
+    await Promise.all([removed, append]);
+    let isClosed = false;
+    const closed = expectRejection(wal.close(), 'ERR_WAL_POISONED').finally(() => {
+      isClosed = true;
+    });
+    await setTimeout(100);
+    expect(isClosed).toBe(false);
+    cut.open();
+    await closed;
+  });
+
+  // As Btrfs does: what could not be written is not in the file any more.
+  test('a reader of what a failed sync took back is told of the poisoning, not of damage', async () => {
+    const { wal, driver } = await open();
+    const { offset, length } = await wal.append(put(1));
+    await wal.append(put(2), { sync: false });
+    const reader = wal.read();
+    const reading = driver.gate('read');
+    const first = reader.next();
+    await reading.reached;
+    driver.next('sync', fail('EIO'), Infinity, isLog);
+    await expectRejection(wal.flush(), 'ERR_WAL_SYNC', 'EIO');
+    const file = await openFile(`${wal.path}/wal_00000001.log`, 'r+');
+    await file.write(new Uint8Array(length), 0, length, offset + length);
+    await file.close();
+    reading.open();
+    expect((await first).value).toMatchObject({ sequence: 1n });
+    await expectRejection(reader.next(), 'ERR_WAL_POISONED', 'EIO');
+  });
+
+  test('damage to what is durable is told as such, also by a poisoned log', async () => {
+    const { wal, driver } = await open();
+    const { offset } = await wal.append(put(1));
+    const reader = wal.read();
+    const reading = driver.gate('read');
+    const first = reader.next();
+    await reading.reached;
+    driver.next('sync', fail('EIO'), Infinity, isLog);
+    await expectRejection(wal.append(put(2)), 'ERR_WAL_SYNC', 'EIO');
+    const file = await openFile(`${wal.path}/wal_00000001.log`, 'r+');
+    await file.write(new Uint8Array(1), 0, 1, offset + 30);
+    await file.close();
+    reading.open();
+    await expectRejection(first, 'ERR_WAL_CORRUPT');
   });
 });

@@ -191,6 +191,10 @@ class Reading {
   /** The records ended before they should have. */
   async #tellDamage(window: FileWindow, { path }: Segment, stop: ScanStop): Promise<never> {
     const { reason } = await judgeEnd(window, stop.offset, stop.reason);
+    // Some file systems take back what they could not write: no damage, the log knows of it.
+    const poison = this.#log.poison();
+    const isDurable = this.#next <= (this.#log.files.durableSequence ?? -1n);
+    if (poison !== undefined && !isDurable) throw poison;
     throw new WalError(
       'ERR_WAL_CORRUPT',
       `'${path}' is damaged at offset ${String(stop.offset)} (${reason}): sequence ` +

@@ -195,9 +195,9 @@ export const BUGS = [
   bug(
     'simulated-worlds',
     'behind a failed write the log is not cut',
-    COMMIT,
-    'await failure.trimLog(this.#file, end);\n      const carry',
-    'const carry',
+    'lib/failure.ts',
+    'await trimLog(file, end);\n    return',
+    'return',
   ),
   bug(
     'replay-matches-what-was-submitted',
