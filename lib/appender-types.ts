@@ -50,4 +50,6 @@ export interface AppenderOptions {
   readonly onProgress?: () => void;
   /** From here on nothing more becomes durable. */
   readonly onPoisoned?: () => void;
+  /** Another pipeline has taken the place of this one. */
+  readonly onRetired?: (pipeline: CommitPipeline) => void;
 }

@@ -138,6 +138,7 @@ export class Appender {
   }
 
   #adopt(pipeline: CommitPipeline): void {
+    if (pipeline !== this.#pipeline) this.#options.onRetired?.(this.#pipeline);
     this.#pipeline = pipeline;
     pipeline.attach({
       onAcknowledged: (records, bytes) => {

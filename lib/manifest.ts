@@ -185,9 +185,14 @@ export async function growManifest(
 }
 
 /** Removes the manifest, where there is one; durable once the directory is synced. */
-export async function removeManifest(driver: IoDriver, directory: string): Promise<void> {
+export function removeManifest(driver: IoDriver, directory: string): Promise<void> {
+  return removeFile(driver, join(directory, MANIFEST_NAME));
+}
+
+/** Removes a file of the log; it may be gone already. Durable once the directory is synced. */
+export async function removeFile(driver: IoDriver, path: string): Promise<void> {
   try {
-    await driver.remove(join(directory, MANIFEST_NAME));
+    await driver.remove(path);
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error;
   }

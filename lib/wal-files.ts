@@ -4,12 +4,12 @@
 import { BatchMemory } from './batch-memory.js';
 import type { CommitStart } from './commit-types.js';
 import { CommitPipeline } from './commit.js';
-import { WalError, errnoOf } from './errors.js';
+import { WalError } from './errors.js';
 import { readCarry, syncFailed, writeFailed } from './failure.js';
 import type { IoDriver, IoFile } from './io/driver.js';
 import { Latencies } from './latencies.js';
 import type { Manifest, PlannedCut } from './manifest.js';
-import { certainManifest, knownSegments, readManifest } from './manifest.js';
+import { certainManifest, knownSegments, readManifest, removeFile } from './manifest.js';
 import type { Segment } from './segments.js';
 import { INDEX_STEP_BYTES, addPoint, certainPart, hasGap, keepIndex } from './segments.js';
 import { ManifestKeeper } from './wal-manifest-keeper.js';
@@ -97,8 +97,13 @@ export class WalFiles {
 
   /** Size of the records that are written in a segment, in bytes. */
   writtenBytes(segment: Segment): number {
+    return this.ends(segment).writtenEnd;
+  }
+
+  /** Where the records of a segment end, and those that are written. */
+  ends(segment: Segment): { readonly end: number; readonly writtenEnd: number } {
     const pipeline = segment === this.#active.segment ? this.#pipeline : undefined;
-    return pipeline?.writtenEnd ?? segment.bytes;
+    return pipeline ?? { end: segment.bytes, writtenEnd: segment.bytes };
   }
 
   /** The pipeline of the active segment, made anew. */
@@ -206,7 +211,7 @@ export class WalFiles {
     try {
       await this.#disavow([...removed, ...this.#segments]);
       for (let segment = left[0]; segment !== undefined; segment = left[0]) {
-        await this.#remove(segment.path);
+        await removeFile(this.#driver, segment.path);
         left.shift();
         await this.#syncDirectory();
       }
@@ -252,7 +257,7 @@ export class WalFiles {
     const isActive = this.#active.segment === segment;
     if (!isActive) await this.#active.file.close();
     for (const later of behind.reverse()) {
-      await this.#remove(later.path);
+      await removeFile(this.#driver, later.path);
       await this.#syncDirectory();
     }
     if (!isActive) {
@@ -360,12 +365,6 @@ export class WalFiles {
       if (this.#pipeline?.poison !== undefined || !mayGo) throw cause;
       await this.#manifest.remove();
     }
-  }
-
-  async #remove(path: string): Promise<void> {
-    await this.#driver.remove(path).catch((error: unknown) => {
-      if (errnoOf(error) !== 'ENOENT') throw error;
-    });
   }
 
   async #syncDirectory(): Promise<void> {

@@ -35,8 +35,6 @@ export interface MaintainedLog {
   readonly followers: LogFollowers;
   /** Seals the active segment and goes over to the next. */
   readonly rotate: (pipeline: CommitPipeline) => Promise<CommitPipeline>;
-  /** The pipeline is done with. */
-  readonly onRetired: (pipeline: CommitPipeline) => void;
   /** The log now ends with this sequence. */
   readonly onCut: (last: bigint) => void;
 }
@@ -152,7 +150,6 @@ export class WalMaintenance {
       if (bound === last) return pipeline;
       const { segment, offset } = await findCut(driver, files, directory, bound);
       await files.seal(pipeline);
-      this.#log.onRetired(pipeline);
       try {
         await files.cutTo(segment, offset, bound, () => {
           this.#log.onCut(bound);

@@ -3,6 +3,7 @@
 
 import { WalError, errnoOf } from './errors.js';
 import type { IoDriver, IoFile, IoMemory } from './io/driver.js';
+import { removeFile } from './manifest.js';
 import { scanSegment } from './segment-scan.js';
 import type { Segment } from './segments.js';
 import { newSegment } from './segments.js';
@@ -30,6 +31,8 @@ export class SpareFiles {
   readonly #options: ResolvedWalOptions;
   readonly #syncDirectory: () => Promise<void>;
   #spare: Promise<OpenSegment> | undefined;
+  /** A file that stands, or may still stand, behind the log. */
+  #path: string | undefined;
 
   constructor(
     driver: IoDriver,
@@ -58,40 +61,44 @@ export class SpareFiles {
   async take(number: number): Promise<OpenSegment> {
     const spare = this.#spare;
     this.#spare = undefined;
-    if (spare !== undefined) {
-      try {
-        return await spare;
-      } catch {
-        // The second try below is the one whose failure counts.
-      }
-    }
-    return this.#create(number);
+    // The second try is the one whose failure counts.
+    const taken = (await spare?.catch(() => undefined)) ?? (await this.#create(number));
+    this.#path = undefined;
+    return taken;
   }
 
   /** Takes back what {@link take} gave and nobody used. */
   giveBack(spare: OpenSegment): void {
     this.#spare = Promise.resolve(spare);
+    this.#path = spare.segment.path;
   }
 
-  /** Removes the file that was made ahead, if one was. */
+  /**
+   * Removes the file that was made ahead, if one was, or what is left of it: when the log is cut, it
+   * would stand behind a gap. Can be tried again when that fails.
+   */
   async drop(): Promise<void> {
     const spare = this.#spare;
     this.#spare = undefined;
-    let open: OpenSegment | undefined;
+    const open = await spare?.catch(() => undefined);
     try {
-      open = await spare;
-    } catch {
-      // It never came to be, so there is nothing to remove.
+      await open?.file.close();
+    } finally {
+      await this.#removeLeft();
     }
-    if (open === undefined) return;
-    await open.file.close();
-    await this.#driver.remove(open.segment.path);
+  }
+
+  async #removeLeft(): Promise<void> {
+    if (this.#path === undefined) return;
+    await removeFile(this.#driver, this.#path);
     await this.#syncDirectory();
+    this.#path = undefined;
   }
 
   async #create(number: number): Promise<OpenSegment> {
     const segment = newSegment(this.#directory, number);
     const file = await this.#open(segment);
+    this.#path = segment.path;
     try {
       await file.truncate(0);
       const { preallocateBytes } = this.#options.file;
@@ -103,7 +110,10 @@ export class SpareFiles {
     } catch (error) {
       await file.close().catch(() => undefined);
       // Should it stay, the next try finds it blank and takes it.
-      await this.#driver.remove(segment.path).catch(() => undefined);
+      await this.#driver.remove(segment.path).then(
+        () => (this.#path = undefined),
+        () => undefined,
+      );
       throw error;
     }
   }

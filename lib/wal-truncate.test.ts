@@ -1,14 +1,22 @@
 // Forgetting what a checkpoint covers, and dropping what was never committed: what goes, what
 // stays, and what is there after the process died at any step of it.
 
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 
 import { CrashDriver } from './test-tools/crash-driver.js';
 import { forEachDriver, newDriver } from './test-tools/drivers.js';
-import { FaultyDriver, fail } from './test-tools/faulty-driver.js';
+import { FaultyDriver, Gate, fail } from './test-tools/faulty-driver.js';
 import { freshDirectory } from './test-tools/logs.js';
 import { rejectionOf } from './test-tools/outcomes.js';
 import { expectRejection } from './test-tools/rejections.js';
@@ -354,6 +362,26 @@ forEachDriver((name) => {
       expect(directoryLines(directory)).toEqual(putLines(30, 1, 500));
     });
 
+    test('figures while it is under way, and when it has failed: nothing counts twice', async () => {
+      const driver = new FaultyDriver(newDriver(name));
+      onTestFinished(() => driver.close());
+      const wal = await open(freshDirectory(), { driver });
+      await wal.appendMany(puts(35, 1, 500));
+      const { batches, bytesWritten, bytes } = wal.stats();
+      const cut = new Gate(fail('EIO'));
+      driver.next('truncate', cut.fault, 1, ({ path }) => path.endsWith('2.log'));
+      const failed = rejectionOf(wal.truncateAfter(10n));
+      await cut.reached;
+      onTestFinished(() => {
+        cut.open();
+      });
+      expect(wal.stats()).toMatchObject({ batches, bytesWritten, segments: 2 });
+      expect(wal.stats().bytes).toBeLessThan(bytes / 2);
+      cut.open();
+      expect(await failed).toMatchObject({ errno: 'EIO' });
+      expect(wal.stats()).toMatchObject({ batches, bytesWritten, segments: 2 });
+    });
+
     test('a reader goes on below the cut, and is told when it was beyond', async () => {
       const { wal } = await filled();
       const [below, beyond, follower] = [wal.read(), wal.read(), wal.read({ follow: true })];
@@ -388,6 +416,42 @@ forEachDriver((name) => {
       driver.heal();
       expect(await wal.append(put(4))).toMatchObject({ sequence: 4n });
       expect(await readLines(wal)).toEqual(putLines(4));
+    });
+
+    const isNext = ({ path }: { path: string }): boolean => path.endsWith('6.log');
+
+    test.each(['close', 'remove'] as const)('no next file behind a gap: %s', async (kind) => {
+      const directory = freshDirectory();
+      const driver = new FaultyDriver(newDriver(name));
+      onTestFinished(() => driver.close());
+      const wal = await open(directory, { driver });
+      await wal.appendMany(puts(35, 1, 500));
+      driver.next(kind, fail('EIO'), 1, isNext);
+      const error = await expectRejection(wal.truncateAfter(10n), 'ERR_WAL_WRITE');
+      expect(error.message).toContain('nothing was changed');
+      expect(await readLines(wal)).toEqual(putLines(35, 1, 500));
+      await wal.truncateAfter(10n);
+      await wal.close();
+      expect(readdirSync(directory).sort()).toEqual([
+        'wal_00000001.log',
+        'wal_00000002.log',
+        'wal_manifest',
+      ]);
+      expect(await readLines(await open(directory))).toEqual(putLines(10, 1, 500));
+    });
+
+    test('nor is what is left of one that could not be made', async () => {
+      const directory = freshDirectory();
+      const driver = new FaultyDriver(newDriver(name));
+      onTestFinished(() => driver.close());
+      const wal = await open(directory, { driver });
+      driver.next('truncate', fail('EIO'), 1, isNext);
+      driver.next('remove', fail('EIO'), 1, isNext);
+      await wal.appendMany(puts(35, 1, 500));
+      await wal.truncateAfter(10n);
+      await wal.close();
+      expect(names(directory)).toEqual([1, 2]);
+      expect(await readLines(await open(directory))).toEqual(putLines(10, 1, 500));
     });
 
     test('one that fails half-way poisons', async () => {

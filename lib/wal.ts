@@ -129,6 +129,9 @@ export class Wal {
           files.onProgress();
         },
         onPoisoned: this.#followers.onPoisoned,
+        onRetired: ({ counters }) => {
+          this.#retired = sumOf(this.#retired, counters);
+        },
       },
       pipeline,
     );
@@ -139,9 +142,6 @@ export class Wal {
       appender: this.#appender,
       followers: this.#followers,
       rotate: (current) => this.#rotate(current, true),
-      onRetired: (current) => {
-        this.#retired = sumOf(this.#retired, current.counters);
-      },
       onCut: (last) => {
         this.#nextSequence = last + 1n;
         this.#followers.onCut(last);
@@ -405,13 +405,12 @@ export class Wal {
   stats(): WalStats {
     const { pipeline, stats } = this.#appender;
     const { segments } = this.#files;
-    const sealed = segments.slice(0, -1).reduce((sum, segment) => sum + segment.bytes, 0);
     return {
       ...stats,
       ...sumOf(this.#retired, pipeline.counters),
       ...pipeline.latencies.stats,
       segments: segments.length,
-      bytes: sealed + pipeline.end,
+      bytes: segments.reduce((sum, each) => sum + this.#files.ends(each).end, 0),
       rotations: this.#rotations,
       writtenSequence: pipeline.writtenSequence,
       durableSequence: pipeline.durableSequence,
@@ -493,10 +492,20 @@ export class Wal {
     if (typeof sync === 'string' || this.#cancelSync !== undefined) return;
     this.#cancelSync = this.#driver.delay(sync.intervalMs, () => {
       this.#cancelSync = undefined;
-      const isDone = (): void => undefined;
-      // A failed sync poisons the log, which the next call tells.
-      if (this.#closing === undefined) this.#appender.flush(isDone, isDone);
+      this.#syncNow();
     });
+  }
+
+  /** A failed sync poisons the log, which the next call tells; close makes all durable itself. */
+  #syncNow(): void {
+    if (this.#closing !== undefined || this.#appender.poison !== undefined) return;
+    // Where an append before it in the line fails, so does a flush: others still want it.
+    const onFailed = (): void => {
+      this.#driver.defer(() => {
+        this.#syncNow();
+      });
+    };
+    this.#appender.flush(() => undefined, onFailed);
   }
 
   async #rotate(pipeline: CommitPipeline, isAsked: boolean): Promise<CommitPipeline> {
@@ -510,7 +519,6 @@ export class Wal {
       return { path: this.path, from, to, lastSequence: pipeline.writtenSequence };
     });
     this.#rotations++;
-    this.#retired = sumOf(this.#retired, pipeline.counters);
     // Sealing made durable what nobody had asked a sync for.
     this.#followers.onProgress(this.#files.durableSequence);
     return next;

@@ -94,7 +94,7 @@ export const WAL_BUGS: readonly Mutation[] = [
   }),
   wal('cut-leaves-later-segments', 'truncateAfter leaves the segments behind the cut', {
     file: FILES,
-    find: '      await this.#remove(later.path);\n      await this.#syncDirectory();\n    }\n    if',
+    find: '      await removeFile(this.#driver, later.path);\n      await this.#syncDirectory();\n    }\n    if',
     replace: '      void later;\n    }\n    if',
   }),
   wal('removes-one-too-many', 'truncateBefore takes the segment that the bound stands in', {
