@@ -1,6 +1,10 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 
 const CLI = fileURLToPath(new URL('./cli.js', import.meta.url));
 const PLANTED = fileURLToPath(new URL('./planted/main.js', import.meta.url));
@@ -53,4 +57,26 @@ test.each([
   const { status, stderr } = node(PLANTED, ...args);
   expect(status).toBe(64);
   expect(stderr).toContain(words);
+});
+
+test('planted runs that are interrupted leave no copies behind', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'uring-wal-interrupted-'));
+  onTestFinished(() => {
+    rmSync(directory, { recursive: true, force: true });
+  });
+  const child = spawn(process.execPath, [PLANTED, '--only', 'ack-before-sync'], {
+    stdio: 'ignore',
+    env: { ...process.env, TMPDIR: directory },
+  });
+  const ended = once(child, 'exit');
+  await vi.waitFor(
+    () => {
+      const [copies] = readdirSync(directory);
+      expect(readdirSync(join(directory, copies ?? 'none'))).toHaveLength(1);
+    },
+    { timeout: 30_000, interval: 5 },
+  );
+  child.kill('SIGTERM');
+  expect(await ended).toEqual([143, null]);
+  expect(readdirSync(directory)).toEqual([]);
 });

@@ -1,8 +1,9 @@
 // `npm run sim:planted`: proof that the simulator can fail. Plants each bug in a copy of its own,
 // lets the simulator hunt for it, and shows how many worlds and seconds that took.
 
-import { spawn } from 'node:child_process';
-import { rm } from 'node:fs/promises';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, resolve as resolvePath } from 'node:path';
 import { didYouMean } from '../../lib/cli/suggest.js';
 import { endOnClosedPipe } from '../closed-pipe.js';
@@ -24,6 +25,10 @@ const NAME_WIDTH = 34;
 const CANARY_WORLDS = 1500;
 const CANARY_SECONDS = 60;
 
+const hunts = new Set<ChildProcess>();
+/** Code to exit with, once somebody has had enough of it. */
+let stopped: number | undefined;
+
 interface Task {
   readonly name: string;
   readonly breaks: string;
@@ -40,11 +45,12 @@ interface Outcome {
   readonly problem: string | undefined;
 }
 
-async function run(task: Task, options: PlantedOptions): Promise<Outcome> {
+async function run(task: Task, copies: string, options: PlantedOptions): Promise<Outcome> {
   const { seed, report, seconds } = options;
   let root: string | undefined;
   try {
-    root = await plant(task.mutations);
+    root = await plant(task.mutations, copies);
+    if (stopped !== undefined) throw new Error('it was stopped');
     const worlds = task.isBlind ? CANARY_WORLDS : 1e9;
     const kind = task.mutations.some(({ wal }) => wal === true) ? 'wal' : 'writer';
     const limit = task.isBlind ? CANARY_SECONDS : seconds;
@@ -72,12 +78,14 @@ function output(script: string, args: readonly string[], timeout: number): Promi
       timeout,
       killSignal: 'SIGKILL',
     });
+    hunts.add(child);
     let out = '';
     let errors = '';
     child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
     child.on('error', reject);
     child.on('close', (code) => {
+      hunts.delete(child);
       if (code === 0) resolve(out);
       else if (code === null) reject(new Error('the hunt hung and was killed'));
       else reject(new Error(`the hunt ended with code ${String(code)}: ${errors.slice(0, 2000)}`));
@@ -157,16 +165,20 @@ async function main(args: readonly string[]): Promise<number> {
     }
     return 0;
   }
+  const copies = await mkdtemp(join(tmpdir(), 'uring-wal-planted-'));
   const outcomes: Outcome[] = [];
   const started = Date.now();
   const worker = async (): Promise<void> => {
     for (let task = queue.shift(); task !== undefined; task = queue.shift()) {
-      const outcome = await run(task, options);
+      const outcome = await run(task, copies, options);
+      if (stopped !== undefined) return;
       outcomes.push(outcome);
       process.stdout.write(`${line(outcome)}\n`);
     }
   };
   await Promise.all(Array.from({ length: options.jobs }, worker));
+  await rm(copies, { recursive: true, force: true });
+  if (stopped !== undefined) return stopped;
   const good = outcomes.filter(isGood).length;
   const caught = outcomes.filter(({ task, hunt }) => !task.isBlind && hunt?.caught === true);
   const short = caught.filter(({ hunt }) => (hunt?.steps ?? Infinity) <= STEPS_GOAL).length;
@@ -179,6 +191,13 @@ async function main(args: readonly string[]): Promise<number> {
   return good === outcomes.length ? 0 : 1;
 }
 
+// What was begun is ended in order, so that no copy stays behind.
+for (const [signal, code] of Object.entries({ SIGHUP: 129, SIGINT: 130, SIGTERM: 143 })) {
+  process.on(signal, () => {
+    stopped = code;
+    for (const hunt of hunts) hunt.kill('SIGKILL');
+  });
+}
 endOnClosedPipe();
 try {
   process.exitCode = await main(process.argv.slice(2));

@@ -38,8 +38,8 @@ export function planted(
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** Makes a copy of the built library and simulator with the mutations in it; returns its root. */
-export async function plant(mutations: readonly Mutation[]): Promise<string> {
-  const root = await mkdtemp(join(tmpdir(), 'uring-wal-planted-'));
+export async function plant(mutations: readonly Mutation[], parent = tmpdir()): Promise<string> {
+  const root = await mkdtemp(join(parent, 'uring-wal-planted-'));
   await mkdir(join(root, 'dist'));
   await writeFile(join(root, 'package.json'), '{"type":"module"}');
   await symlink(join(ROOT, 'node_modules'), join(root, 'node_modules'));
