@@ -20,7 +20,7 @@ interface EstimatedPlan {
 /** How many times what a contender may write at most it zeroes before. */
 function zeroedShares(task: Task, id: string): number {
   if (task.kind !== 'append') return 0;
-  if (id === 'ours-zeroed') return task.durability === 'durable' ? 3 : 1.5;
+  if (id === 'ours-zeroed') return task.durability === 'durable' ? 3 : 2.1;
   return id.startsWith('group-commit') ? 1 : 0;
 }
 

@@ -66,7 +66,7 @@ async function openLog(
 ): Promise<AppendLog & { note: string }> {
   const path = join(context.directory, 'uring.wal');
   // Three times as much will be zeroed, of which a log that is synced may use a third.
-  const share = task.durability === 'durable' ? 1 : 0.5;
+  const share = task.durability === 'durable' ? 1 : 0.7;
   const bytes = Math.min(Math.ceil(context.zeroedBytes * share), PREALLOCATE_BYTES_MAX);
   const writer = await UringWalWriter.open(path, {
     ...options(variant, task.durability),
