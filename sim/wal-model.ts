@@ -2,6 +2,7 @@
 // own that is its key, and what its caller was told. Shares no code with lib/.
 
 import type { Doing } from './activities.js';
+import { TakenSequences } from './wal-sequences.js';
 import type { Checks, InvariantName } from './invariants.js';
 import type { PlainEntry } from './oracle-codec.js';
 import type { Spoilt } from './wal-damage.js';
@@ -73,6 +74,7 @@ export class WalModel {
   #cutting: bigint | undefined;
   /** Sequences whose entries a salvage has given up. */
   readonly #lost = new Set<bigint>();
+  readonly #taken = new TakenSequences();
   /** A salvage has given segments up: that their files are missing, only the manifest knows. */
   manifestAlone = false;
   #checks: Checks | undefined;
@@ -118,6 +120,9 @@ export class WalModel {
   acknowledged(entry: WalEntryModel, sequence: bigint, isDurable: boolean): void {
     this.#that(entry.fate.kind === 'open', 'no-resurrection', () => {
       return `entry ${String(entry.id)} is acknowledged, and was ${entry.fate.kind} before`;
+    });
+    this.#that(this.#taken.take(sequence), 'order-without-gaps', () => {
+      return `entry ${String(entry.id)} got sequence ${String(sequence)}, which was taken`;
     });
     entry.fate = { kind: isDurable || entry.flushed ? 'durable' : 'written', sequence };
     for (const other of this.#entries.values()) {
@@ -181,6 +186,7 @@ export class WalModel {
       if (!isKept) entry.fate = { kind: 'gone' };
     }
     for (const lost of this.#lost) if (lost > sequence) this.#lost.delete(lost);
+    this.#taken.cutTo(sequence);
   }
 
   /** Whether a truncation may have taken the entry of a sequence away. */
@@ -236,8 +242,14 @@ export class WalModel {
     } else {
       this.#checkLoss(loss, ids);
       this.#giveUp(ids);
+      this.#taken.forget();
     }
     this.checkFound(found);
+    if (this.#cutting !== undefined) this.#taken.cutTo(this.#cutting);
+    this.#taken.opened(
+      found.map(({ sequence }) => sequence),
+      loss === undefined ? this.#covered() : [],
+    );
     for (const entry of this.#entries.values()) {
       entry.isLastFailure = false;
       if (!ids.has(entry.id)) entry.fate = { kind: 'gone' };
@@ -250,6 +262,18 @@ export class WalModel {
     this.loss = undefined;
     this.cacheLived = true;
     this.writebackFailures = writebackFailures;
+  }
+
+  /** Sequences of durable entries that a checkpoint has covered, and no cut may have taken. */
+  #covered(): bigint[] {
+    const cut = this.#cutting;
+    return [...this.#entries.values()].flatMap(({ fate }) => {
+      const isCovered =
+        fate.kind === 'durable' &&
+        fate.sequence < this.removedBelow &&
+        (cut === undefined || fate.sequence <= cut);
+      return isCovered ? [fate.sequence] : [];
+    });
   }
 
   #checkSurvival(found: readonly PlainEntry[], writebackFailures: number): void {

@@ -331,16 +331,20 @@ class Session {
   // What wants the log for itself.
 
   /** All of the log is covered: what is left is an empty segment, and the sequence. */
-  #checkpoint(): Promise<void> {
-    return this.#log.during('checkpoint', async () => {
+  async #checkpoint(): Promise<void> {
+    const isReopened = await this.#log.during('checkpoint', async () => {
       await this.#rotate();
-      if (this.#pick(2) === 1) {
+      const way = this.#pick(3);
+      if (way === 1) {
         await this.#checkpointInLog();
-        return;
+        return false;
       }
       await this.#removeBefore((this.#wal.durableSequence ?? 0n) + 1n);
       this.#reached('checkpoint');
+      return way === 2;
     });
+    // By now nothing but the manifest knows which sequence comes next.
+    if (isReopened) await this.#reopen();
   }
 
   /** The checkpoint is an entry that was written: no segment goes before it is durable. */
