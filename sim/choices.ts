@@ -66,12 +66,13 @@ export class Choices {
     return new Choices(undefined, lists);
   }
 
-  /** 0 … range - 1, evenly. */
-  below(lane: number, range: number): number {
+  /** 0 … range - 1, evenly; in a drawn world `from` … range - 1. */
+  below(lane: number, range: number, from = 0): number {
     if (range <= 1) return 0;
     const random = this.#random;
     if (random === undefined) return this.#replay(lane, range);
-    return this.#record(lane, this.#isMild(random) ? 0 : random.next() % range);
+    if (this.#isMild(random)) return this.#record(lane, 0);
+    return this.#record(lane, from + (random.next() % (range - from)));
   }
 
   /** True in `numerator` of 256 cases; false is the mild choice. */

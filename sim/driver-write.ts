@@ -104,10 +104,15 @@ function partOf(
   file: { readonly isDirect: boolean },
   least: 0 | 1,
 ): number {
+  const { choices } = environment;
+  const { length, position } = request;
   const unit = file.isDirect ? SECTOR_BYTES : 1;
-  const most = request.length / unit - 1;
-  if (most < least) return 0;
-  return (least + environment.choices.below(LANE.extent, most - least + 1)) * unit;
+  const range = length / unit - least;
+  if (range <= 0) return 0;
+  // Often in the last sector: what is left of it then is in the way of the next write.
+  const inLast = Math.ceil(((position + length) % SECTOR_BYTES || SECTOR_BYTES) / unit);
+  const from = choices.bias([1, 1]) === 1 ? Math.max(0, range - inLast) : 0;
+  return (least + choices.below(LANE.extent, range, from)) * unit;
 }
 
 function failed(

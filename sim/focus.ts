@@ -18,7 +18,7 @@ const WEIGHTS: { readonly [name in FaultName]?: number } = {
   'dsync-write-half': 1,
   'dsync-sync-half': 1,
   'dsync-enospc': 1,
-  'sync-error': 3,
+  'sync-error': 6,
   'truncate-error': 1,
   'writeback-error': 3,
   'directory-error': 1,

@@ -101,8 +101,8 @@ export function drawEnvironment(
   limits: WorldLimits,
   options: { readonly traced?: boolean },
 ): SimEnvironment {
-  const profile = limits.profile ?? drawProfile(choices);
   const focus = drawFocus(choices, limits.faults);
+  const profile = limits.profile ?? drawProfile(choices, focus);
   const enabled = drawFaults(choices, profile, limits.faults, focus);
   const fileSystem = {
     profile,
@@ -164,9 +164,12 @@ function drawWorkload(choices: Choices, focused: boolean): Workload {
   return { options, weights, actionsMax, burstSync, huge };
 }
 
-function drawProfile(choices: Choices): Profile {
+function drawProfile(choices: Choices, focus: FaultName | undefined): Profile {
   if (choices.chance(LANE.config, LYING_WORLDS)) return 'lying';
-  return PROFILES[choices.below(LANE.config, PROFILES.length - 1)] ?? 'ext4';
+  // The one that takes back what it could not sync: the hardest to tell from damage.
+  const isHard = focus === 'sync-error' && choices.bias([1, 1]) === 1;
+  const from = isHard ? PROFILES.indexOf('btrfs') : 0;
+  return PROFILES[choices.below(LANE.config, PROFILES.length - 1, from)] ?? 'ext4';
 }
 
 /** Draws which faults exist; in some worlds none do, in some only a few. */
