@@ -48,8 +48,8 @@ export const CANARIES: readonly Canary[] = [
       edits: [
         {
           file: 'sim/driver-write.ts',
-          find: 'if (most < least) return 0;',
-          replace: 'if (most < least || unit > 0) return 0;',
+          find: 'if (range <= 0) return 0;',
+          replace: 'if (range <= 0 || unit > 0) return 0;',
         },
         {
           file: 'sim/driver-write.ts',
