@@ -78,11 +78,18 @@ export interface WriterStats extends AppenderStats, CommitCounters, LatencyStats
   readonly durableEnd: number;
 }
 
+/** Appends whose settlers go through one {@link Captured}. */
+const CAPTURES_MAX = 64;
+
 /** The settlers of the promise made last: one executor for all appends, instead of a closure each. */
-const captured: {
-  resolve: (position: WalPosition) => void;
-  reject: (reason: unknown) => void;
-} = { resolve: () => undefined, reject: () => undefined };
+class Captured {
+  count = 0;
+  resolve: (position: WalPosition) => void = () => undefined;
+  reject: (reason: unknown) => void = () => undefined;
+}
+
+/** Replaced while it is young: every store into an old object is noted for the garbage collector. */
+let captured = new Captured();
 
 function capture(
   resolve: (position: WalPosition) => void,
@@ -167,6 +174,7 @@ export class UringWalWriter {
    */
   append(entry: WalEntry, options?: AppendOptions): Promise<WalPosition> {
     const sync = options?.sync ?? this.options.sync;
+    if (captured.count++ === CAPTURES_MAX) captured = new Captured();
     const promise = new Promise<WalPosition>(capture);
     const { resolve, reject } = captured;
     try {

@@ -5,6 +5,9 @@ import { performance } from 'node:perf_hooks';
 /** setTimeout fires at once beyond this, in milliseconds. */
 const TIMEOUT_MS_MAX = 0x7fff_ffff;
 
+/** Its reactions are microtasks, without the resource that `queueMicrotask` makes for each. */
+const RESOLVED = Promise.resolve();
+
 /** Milliseconds, monotonic. */
 export function now(): number {
   return performance.now();
@@ -24,7 +27,7 @@ export function delay(ms: number, callback: () => void): () => void {
  * them for one that runs from a promise; by way of a microtask it is after them for both.
  */
 export function defer(callback: () => void): void {
-  queueMicrotask(() => {
+  void RESOLVED.then(() => {
     process.nextTick(callback);
   });
 }

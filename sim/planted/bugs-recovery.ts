@@ -163,8 +163,8 @@ const QUEUE_BUGS: readonly Mutation[] = [
     'flush-forgets-waiters',
     'a flush does not cover the appends that wait',
     APPENDER,
-    'if (this.#line.isEmpty && this.#isOpen) this.#pipeline.flush(resolve, reject);',
-    'if (this.#isOpen) this.#pipeline.flush(resolve, reject);',
+    'if (this.#line.isEmpty && this.#isOpen()) this.#pipeline.flush(resolve, reject);',
+    'if (this.#isOpen()) this.#pipeline.flush(resolve, reject);',
   ),
   planted(
     'close-does-not-drain',
@@ -198,8 +198,8 @@ const QUEUE_BUGS: readonly Mutation[] = [
     'waiter-overtaken',
     'an append overtakes those that wait',
     APPENDER,
-    'if (this.#line.isEmpty && this.#isOpen && this.#fits(length)',
-    'if (this.#isOpen && this.#fits(length)',
+    'if (this.#line.isEmpty && this.#isOpen() && this.#fits(length)',
+    'if (this.#isOpen() && this.#fits(length)',
   ),
   planted(
     'poisoned-log-accepts',
