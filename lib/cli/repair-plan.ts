@@ -9,17 +9,29 @@ import { countText } from './text-table.js';
 /** How to repair: the log ends at the first damage, or what stands behind it is kept as well. */
 export type RepairMode = 'trim' | 'salvage';
 
-/** One step. */
-export interface RepairStep {
-  /** `cut`: the end of a file goes; `set-aside`: the whole file is renamed; `remove`: it holds nothing. */
-  readonly action: 'cut' | 'set-aside' | 'remove';
+/** One step: bytes that leave the log and are kept, or a file that goes. */
+export type RepairStep = KeepingStep | RemovingStep;
+
+interface KeepingStep {
+  /** `cut`: the end of a file goes; `set-aside`: the whole file is renamed. */
+  readonly action: 'cut' | 'set-aside';
   readonly file: string;
   /** Bytes from which on; 0 for whole files. */
   readonly offset: number;
   /** How many bytes leave the log. */
   readonly bytes: number;
-  /** Where they are kept, if there are any (with another suffix when that name is taken). */
-  readonly kept: string | null;
+  /** Where they are kept (with another suffix when that name is taken). */
+  readonly kept: string;
+  readonly reason: string;
+}
+
+/** Of a file that holds nothing of the log. */
+interface RemovingStep {
+  readonly action: 'remove';
+  readonly file: string;
+  readonly offset: 0;
+  readonly bytes: 0;
+  readonly kept: null;
   readonly reason: string;
 }
 
@@ -77,13 +89,13 @@ function isBareTail({ kind, holdsRecords }: WalEnd): boolean {
   return kind === 'torn' && holdsRecords !== true;
 }
 
-function cut(path: string, { offset, size, reason }: WalEnd): RepairStep {
+function cut(path: string, { offset, size, reason }: WalEnd): KeepingStep {
   const file = basename(path);
   const kept = `${file}.discarded-${String(offset)}`;
   return { action: 'cut', file, offset, bytes: size - offset, kept, reason };
 }
 
-function setAside(path: string, bytes: number, reason: string): RepairStep {
+function setAside(path: string, bytes: number, reason: string): KeepingStep {
   const file = basename(path);
   const kept = `${file}.discarded-0`;
   return { action: 'set-aside', file, offset: 0, bytes, kept, reason };
@@ -95,14 +107,10 @@ function reasonFor({ judgement }: Look, path: string): string {
 }
 
 /** A step as a sentence. */
-export function describeStep({ action, file, offset, bytes, kept, reason }: RepairStep): string {
-  const copy = `kept in ${String(kept)}`;
-  switch (action) {
-    case 'cut':
-      return `cut ${file} at offset ${String(offset)}: ${countText(bytes)} bytes, ${copy} (${reason})`;
-    case 'set-aside':
-      return `set ${file} aside: ${countText(bytes)} bytes, ${copy} (${reason})`;
-    case 'remove':
-      return `remove ${file} (${reason})`;
-  }
+export function describeStep(step: RepairStep): string {
+  const { action, file, reason } = step;
+  if (action === 'remove') return `remove ${file} (${reason})`;
+  const { offset, bytes, kept } = step;
+  const what = action === 'cut' ? `cut ${file} at offset ${String(offset)}` : `set ${file} aside`;
+  return `${what}: ${countText(bytes)} bytes, kept in ${kept} (${reason})`;
 }
