@@ -11,6 +11,7 @@ import {
   certainPart,
   listSegments,
   newSegment,
+  pathAside,
   seek,
   segmentName,
 } from './segments.js';
@@ -29,6 +30,19 @@ describe('names', () => {
     expect(segmentName(number)).toBe(name);
     expect(newSegment('/logs', number).path).toBe(join('/logs', name));
   });
+
+  test.each(['/logs', '/', '.'])(
+    'in %s, none is taken twice for what is set aside',
+    (directory) => {
+      const segment = newSegment(directory, 3);
+      const aside = join(directory, 'wal_00000003.log.discarded-0');
+      const names = ['wal_00000003.log', 'wal_00000002.log.discarded-0'];
+      for (const suffix of ['', '-1', '-2']) {
+        expect(pathAside(segment, names)).toBe(`${aside}${suffix}`);
+        names.push(`wal_00000003.log.discarded-0${suffix}`);
+      }
+    },
+  );
 });
 
 describe('a listing', () => {

@@ -1,6 +1,6 @@
 // The files of a segmented log: their names, which of them are there, and what is known of each.
 
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { WalError } from './errors.js';
 import type { IoDriver } from './io/driver.js';
 
@@ -39,6 +39,15 @@ export function segmentName(number: number): string {
 /** A file of this name is a segment. */
 export function isSegmentName(name: string): boolean {
   return NAME.test(name);
+}
+
+/** Where a segment is set aside to, as a whole; `names`, which stand beside it, are taken. */
+export function pathAside({ path }: Segment, names: readonly string[]): string {
+  const taken = new Set(names);
+  const base = `${path}.discarded-0`;
+  let to = base;
+  for (let copy = 1; taken.has(basename(to)); copy++) to = `${base}-${String(copy)}`;
+  return to;
 }
 
 /** What is certain of a segment when only its first `bytes` bytes are, up to sequence `last`. */

@@ -19,7 +19,7 @@ import type { RecoveryMode } from './recovery.js';
 import { recoverFile } from './recovery.js';
 import { SegmentScan } from './segment-scan.js';
 import type { Segment } from './segments.js';
-import { newSegment, segmentName } from './segments.js';
+import { newSegment, pathAside, segmentName } from './segments.js';
 import type { Damage, Judgement } from './wal-judge.js';
 import { judge } from './wal-judge.js';
 import type { ResolvedWalOptions } from './wal-options.js';
@@ -196,13 +196,9 @@ class DirectoryRecovery {
     }
   }
 
-  async #setAside({ path }: Segment, size: number): Promise<void> {
-    const names = new Set(await this.#driver.list(this.#directory));
-    const base = `${path}.discarded-0`;
-    const isTaken = (to: string): boolean => names.has(to.slice(this.#directory.length + 1));
-    let to = base;
-    for (let copy = 1; isTaken(to); copy++) to = `${base}-${String(copy)}`;
-    await this.#driver.rename(path, to);
+  async #setAside(segment: Segment, size: number): Promise<void> {
+    const to = pathAside(segment, await this.#driver.list(this.#directory));
+    await this.#driver.rename(segment.path, to);
     await this.#driver.syncDirectory(this.#directory);
     this.#quarantined.push(to);
     this.#bytesDiscarded += size;

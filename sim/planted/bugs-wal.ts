@@ -153,8 +153,8 @@ export const WAL_BUGS: readonly Mutation[] = [
   }),
   wal('set-aside-forgotten', 'a segment that trim or salvage gives up is removed, not kept', {
     file: 'lib/wal-recovery.ts',
-    find: '    await this.#driver.rename(path, to);',
-    replace: '    await this.#driver.remove(path);',
+    find: '    await this.#driver.rename(segment.path, to);',
+    replace: '    await this.#driver.remove(segment.path);',
   }),
   wal('copy-forgotten', 'what trim or salvage cuts off a segment is not kept', {
     file: 'lib/recovery.ts',
