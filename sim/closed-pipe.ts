@@ -3,10 +3,10 @@
 /** What a shell reports of a process that SIGPIPE ended. */
 const EXIT_CLOSED_PIPE = 141;
 
-/** Ends the process quietly when nobody reads what it prints any more. */
-export function endOnClosedPipe(): void {
+/** Where nobody reads what is printed any more, ends quietly: the process, unless `end` says how. */
+export function endOnClosedPipe(end = (code: number): void => process.exit(code)): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
-    process.exit(EXIT_CLOSED_PIPE);
+    end(EXIT_CLOSED_PIPE);
   });
 }

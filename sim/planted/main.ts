@@ -191,14 +191,18 @@ async function main(args: readonly string[]): Promise<number> {
   return good === outcomes.length ? 0 : 1;
 }
 
-// What was begun is ended in order, so that no copy stays behind.
+/** What was begun is ended in order, so that no copy stays behind. */
+function stop(code: number): void {
+  stopped = code;
+  for (const hunt of hunts) hunt.kill('SIGKILL');
+}
+
 for (const [signal, code] of Object.entries({ SIGHUP: 129, SIGINT: 130, SIGTERM: 143 })) {
   process.on(signal, () => {
-    stopped = code;
-    for (const hunt of hunts) hunt.kill('SIGKILL');
+    stop(code);
   });
 }
-endOnClosedPipe();
+endOnClosedPipe(stop);
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
