@@ -5,14 +5,15 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 
 import { independentEncode } from './fixtures/independent.js';
-import { forEachDriver, newDriver } from './test-tools/drivers.js';
-import { FaultyDriver, fail } from './test-tools/faulty-driver.js';
+import { forEachDriver } from './test-tools/drivers.js';
+import { fail } from './test-tools/faulty-driver.js';
 import { expectNothingHeld, freshDirectory } from './test-tools/logs.js';
 import { rejectionOf } from './test-tools/outcomes.js';
 import { expectRejection } from './test-tools/rejections.js';
+import { newFaultyDriver, walOpener } from './test-tools/wal-set-up.js';
 import {
   directoryLines,
   lineOf,
@@ -24,22 +25,16 @@ import {
   readLines,
   readSegments,
 } from './test-tools/wals.js';
-import type { WalOptions } from './wal-options.js';
 import { Wal } from './wal.js';
 
 const KIB = 1024;
 const LOG_FILES = ['wal_00000001.log', 'wal_manifest'];
 
 forEachDriver((name) => {
-  async function open(directory: string, options: WalOptions = {}): Promise<Wal> {
-    const wal = await Wal.open(directory, { driver: name, ...options });
-    onTestFinished(() => wal.close().catch(() => undefined));
-    return wal;
-  }
+  const open = walOpener({ driver: name });
 
   test('a poisoning while a failed write is being cut off is for good', async () => {
-    const faults = new FaultyDriver(newDriver(name));
-    onTestFinished(() => faults.close());
+    const faults = newFaultyDriver(name);
     const options = { driver: faults, preallocateBytes: 0, maxFileSize: 4 * KIB };
     const wal = await open(freshDirectory(), options);
     await wal.appendMany(puts(20, 1, 1000), { sync: true });
@@ -98,8 +93,7 @@ forEachDriver((name) => {
 
     test('a record that finds no memory leaves no gap in the sequences', async () => {
       const directory = freshDirectory();
-      const faults = new FaultyDriver(newDriver(name));
-      onTestFinished(() => faults.close());
+      const faults = newFaultyDriver(name);
       const options = { driver: faults, batchSize: 256, preallocateBytes: 0 };
       const wal = await open(directory, options);
       await wal.put('a', 'one');
@@ -198,8 +192,7 @@ forEachDriver((name) => {
 
     test('of rejected appends are assigned again', async () => {
       const directory = freshDirectory();
-      const driver = new FaultyDriver(newDriver(name));
-      onTestFinished(() => driver.close());
+      const driver = newFaultyDriver(name);
       const wal = await open(directory, { driver, sync: 'manual' });
       await wal.put(put(1).key, put(1).value);
       driver.next('write', fail('ENOSPC'));
@@ -234,8 +227,7 @@ forEachDriver((name) => {
     });
 
     test('manual: a flush makes it so', async () => {
-      const driver = new FaultyDriver(newDriver(name));
-      onTestFinished(() => driver.close());
+      const driver = newFaultyDriver(name);
       const wal = await open(freshDirectory(), { driver, sync: 'manual' });
       driver.forget();
       await wal.appendMany(puts(10));
@@ -248,8 +240,7 @@ forEachDriver((name) => {
     });
 
     test('{ intervalMs }: a sync comes by itself, and a failed one is told', async () => {
-      const driver = new FaultyDriver(newDriver(name));
-      onTestFinished(() => driver.close());
+      const driver = newFaultyDriver(name);
       const wal = await open(freshDirectory(), { driver, sync: { intervalMs: 1 } });
       await wal.put('a', 'b');
       const next = await wal.read({ from: 1n, follow: true }).next();
@@ -268,8 +259,7 @@ forEachDriver((name) => {
     });
 
     test('{ intervalMs }: an append that fails takes no sync away from those before it', async () => {
-      const driver = new FaultyDriver(newDriver(name));
-      onTestFinished(() => driver.close());
+      const driver = newFaultyDriver(name);
       let whenOver: (() => void) | undefined;
       driver.delay = (_ms, callback) => {
         whenOver = callback;

@@ -11,45 +11,34 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 
 import { openDescriptors } from './test-tools/descriptors.js';
-import { forEachDriver, newDriver } from './test-tools/drivers.js';
-import { FaultyDriver } from './test-tools/faulty-driver.js';
+import { forEachDriver } from './test-tools/drivers.js';
 import { freshDirectory, readLog } from './test-tools/logs.js';
 import { rejectionOf } from './test-tools/outcomes.js';
 import { expectRejection } from './test-tools/rejections.js';
-import { copyOf, lineOf, linesOf, putLines, puts, writeSegment } from './test-tools/wals.js';
-import type { WalOptions } from './wal-options.js';
+import {
+  fillFiveSegments,
+  fiveSegments,
+  newFaultyDriver,
+  walOpener,
+} from './test-tools/wal-set-up.js';
+import {
+  copyOf,
+  lineOf,
+  linesOf,
+  putLines,
+  puts,
+  segmentPath,
+  writeSegment,
+} from './test-tools/wals.js';
 import { Wal } from './wal.js';
 
 const KIB = 1024;
 
 forEachDriver((name) => {
-  async function open(directory = freshDirectory(), options: WalOptions = {}): Promise<Wal> {
-    const wal = await Wal.open(directory, { driver: name, maxFileSize: 4 * KIB, ...options });
-    onTestFinished(() => wal.close().catch(() => undefined));
-    return wal;
-  }
-
-  function faulty(): FaultyDriver {
-    const driver = new FaultyDriver(newDriver(name));
-    onTestFinished(() => driver.close());
-    return driver;
-  }
-
-  /** A closed log of 35 entries in 5 segments of 7, all known to its manifest. */
-  async function closed(): Promise<string> {
-    const directory = freshDirectory();
-    const wal = await open(directory);
-    await wal.appendMany(puts(35, 1, 500));
-    await wal.close();
-    return directory;
-  }
-
-  function segment(directory: string, number: number): string {
-    return join(directory, `wal_0000000${String(number)}.log`);
-  }
+  const open = walOpener({ driver: name, maxFileSize: 4 * KIB });
 
   test('a directory that nobody writes to, from and to, with and without its manifest', async () => {
     const directory = freshDirectory();
@@ -160,7 +149,7 @@ forEachDriver((name) => {
       }
       const wal = await open(directory);
       await wal.close();
-      const driver = faulty();
+      const driver = newFaultyDriver(name);
       expect(await linesOf(Wal.readDirectory(directory, { driver }))).toEqual(putLines(count * 3));
       const opened = driver.operations.filter(({ kind }) => kind === 'open');
       const manifests = opened.filter(({ path }) => path.endsWith('wal_manifest'));
@@ -171,10 +160,10 @@ forEachDriver((name) => {
   });
 
   test('where sequences do not follow, reads the manifest again: a salvage may have come', async () => {
-    const directory = await closed();
-    const path = segment(directory, 3);
+    const directory = await fiveSegments(name);
+    const path = segmentPath(directory, 3);
     writeFileSync(path, readFileSync(path).subarray(0, -1));
-    const driver = faulty();
+    const driver = newFaultyDriver(name);
     const manifests = (): number =>
       driver.operations.filter(
         ({ kind, path: opened }) => kind === 'open' && opened.endsWith('wal_manifest'),
@@ -203,8 +192,8 @@ forEachDriver((name) => {
         [3, false],
         [4, true],
       ] as const) {
-        const directory = await closed();
-        const path = segment(directory, number);
+        const directory = await fiveSegments(name);
+        const path = segmentPath(directory, number);
         const size = readFileSync(path).length;
         if (!hasManifest) rmSync(join(directory, 'wal_manifest'));
         // Nobody can tell that there was a first one, but its manifest.
@@ -227,16 +216,16 @@ forEachDriver((name) => {
   );
 
   test('the last segment may be a spare; two of them are no damage either', async () => {
-    const directory = await closed();
-    for (const number of [6, 7]) writeFileSync(segment(directory, number), Buffer.alloc(9000));
+    const directory = await fiveSegments(name);
+    for (const number of [6, 7]) writeFileSync(segmentPath(directory, number), Buffer.alloc(9000));
     expect(await linesOf(Wal.readDirectory(directory))).toEqual(putLines(35, 1, 500));
   });
 
   test.each(['missing', 'empty', 'a record short', 'a byte short'])(
     'a last segment that is %s, and the manifest knows of more: damage',
     async (what) => {
-      const directory = await closed();
-      const path = segment(directory, 5);
+      const directory = await fiveSegments(name);
+      const path = segmentPath(directory, 5);
       const size = readFileSync(path).length;
       const left = { 'a record short': size - size / 7, 'a byte short': size - 1 }[what] ?? 0;
       if (what === 'missing') rmSync(path);
@@ -255,7 +244,7 @@ forEachDriver((name) => {
   test('a checkpoint that removes what was read already does not disturb it', async () => {
     const directory = freshDirectory();
     const wal = await open(directory);
-    await wal.appendMany(puts(35, 1, 500));
+    await fillFiveSegments(wal);
     const reader = Wal.readDirectory(directory);
     for (let count = 0; count < 7; count++) await reader.next();
     expect((await wal.truncateBefore(8n)).removed).toEqual([1]);
@@ -264,7 +253,7 @@ forEachDriver((name) => {
   });
 
   test('a cut meanwhile ends it where the log ends now', async () => {
-    const directory = await closed();
+    const directory = await fiveSegments(name);
     const wal = await open(directory);
     const reader = Wal.readDirectory(directory);
     for (let count = 0; count < 3; count++) await reader.next();
@@ -276,7 +265,7 @@ forEachDriver((name) => {
     const directory = freshDirectory();
     const wal = await open(directory);
     await wal.appendMany(puts(12, 1, 500));
-    const spare = segment(directory, 3);
+    const spare = segmentPath(directory, 3);
     await expect.poll(() => existsSync(spare)).toBe(true);
     const reader = Wal.readDirectory(directory);
     await reader.next();
@@ -296,7 +285,7 @@ forEachDriver((name) => {
       code: 'ERR_WAL_CORRUPT',
       offset: 67 * 4,
     });
-    const driver = faulty();
+    const driver = newFaultyDriver(name);
     driver.next('read', async (operation) => {
       const count = await operation.perform();
       writeFileSync(path, good);

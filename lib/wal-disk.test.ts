@@ -14,30 +14,25 @@ import {
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { independentEncode } from './fixtures/independent.js';
 import { writeManifest } from './manifest.js';
 import type { Segment } from './segments.js';
 import { newSegment } from './segments.js';
 import { openDescriptors } from './test-tools/descriptors.js';
-import { forEachDriver, newDriver } from './test-tools/drivers.js';
-import { FaultyDriver } from './test-tools/faulty-driver.js';
+import { forEachDriver } from './test-tools/drivers.js';
 import { SMALL_FILE_SYSTEMS, makeReadOnly, mountSmall } from './test-tools/file-systems.js';
 import { freshDirectory } from './test-tools/logs.js';
 import { expectRejection } from './test-tools/rejections.js';
+import { newFaultyDriver, walOpener } from './test-tools/wal-set-up.js';
 import { directoryLines, lineOf, put, putLines, puts, readLines } from './test-tools/wals.js';
-import type { WalOptions } from './wal-options.js';
 import { Wal } from './wal.js';
 
 const [KIB, MIB] = [1024, 1024 * 1024];
 
 forEachDriver((name) => {
-  async function open(directory: string, options: WalOptions = {}): Promise<Wal> {
-    const wal = await Wal.open(directory, { driver: name, maxFileSize: 64 * KIB, ...options });
-    onTestFinished(() => wal.close().catch(() => undefined));
-    return wal;
-  }
+  const open = walOpener({ driver: name, maxFileSize: 64 * KIB });
 
   describe.each(SMALL_FILE_SYSTEMS)('a full %s', (kind) => {
     test('rejects, keeps what it acknowledged, and goes on once there is space', async (context) => {
@@ -98,8 +93,7 @@ forEachDriver((name) => {
 
   test('1 GiB is opened without being read after a clean close', async () => {
     const directory = freshDirectory();
-    const driver = new FaultyDriver(newDriver(name));
-    onTestFinished(() => driver.close());
+    const driver = newFaultyDriver(name);
     // What a clean close leaves of seventeen full segments, but for their content, which is a hole.
     const segments = Array.from({ length: 17 }, (_, index) => hollowSegment(directory, index));
     await writeManifest(driver, directory, {
@@ -137,8 +131,7 @@ forEachDriver((name) => {
       independentEncode({ sequence: BigInt(301 + index), ...entry }),
     );
     writeFileSync(last, Buffer.concat([...more, Buffer.alloc(100, 1)]), { flag: 'a' });
-    const driver = new FaultyDriver(newDriver(name));
-    onTestFinished(() => driver.close());
+    const driver = newFaultyDriver(name);
     const again = await open(directory, { driver });
     const added = more.reduce((sum, { length }) => sum + length, 0);
     const reads = driver.operations.filter(({ kind, path }) => kind === 'read' && isSegment(path));

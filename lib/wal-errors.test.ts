@@ -7,10 +7,10 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 
 import { judge } from './wal-judge.js';
 import { forEachDriver, newDriver } from './test-tools/drivers.js';
-import { FaultyDriver } from './test-tools/faulty-driver.js';
 import { freshDirectory } from './test-tools/logs.js';
 import { rejectionOf } from './test-tools/outcomes.js';
 import { expectRejection } from './test-tools/rejections.js';
+import { newFaultyDriver } from './test-tools/wal-set-up.js';
 import { linesOf, writeSegment } from './test-tools/wals.js';
 import type { WalDirectoryOptions } from './wal-directory.js';
 import type { WalReadOptions } from './wal-read-options.js';
@@ -108,8 +108,7 @@ forEachDriver((name) => {
 
     test.each(BAD)('%o', async (options, type, words) => {
       const directory = freshDirectory();
-      const driver = new FaultyDriver(newDriver(name));
-      onTestFinished(() => driver.close());
+      const driver = newFaultyDriver(name);
       const wal = await Wal.open(directory, { driver });
       driver.forget();
       const failures = [

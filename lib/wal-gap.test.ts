@@ -4,14 +4,15 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 
 import { lookAt } from './cli/look.js';
 import { flipBitIn } from './test-tools/damage.js';
-import { forEachDriver, newDriver } from './test-tools/drivers.js';
-import { FaultyDriver, fail } from './test-tools/faulty-driver.js';
+import { forEachDriver } from './test-tools/drivers.js';
+import { fail } from './test-tools/faulty-driver.js';
 import { freshDirectory } from './test-tools/logs.js';
 import { expectRejection } from './test-tools/rejections.js';
+import { fiveSegments, newFaultyDriver } from './test-tools/wal-set-up.js';
 import { lineOf, putLines, puts, readLines } from './test-tools/wals.js';
 import { Wal } from './wal.js';
 
@@ -20,10 +21,7 @@ forEachDriver((driver) => {
 
   /** Entries 1 … 7 and 15 … 35: the second segment was lost. */
   async function salvaged(): Promise<string> {
-    const directory = freshDirectory();
-    const wal = await Wal.open(directory, options);
-    await wal.appendMany(puts(35, 1, 500));
-    await wal.close();
+    const directory = await fiveSegments(driver);
     rmSync(join(directory, 'wal_00000002.log'));
     await (await Wal.open(directory, { ...options, recovery: 'salvage' })).close();
     return directory;
@@ -72,8 +70,7 @@ forEachDriver((driver) => {
     'a cut that fails in %s can be opened again: the gap behind it may still be there',
     async (kind) => {
       const directory = await salvaged();
-      const faulty = new FaultyDriver(newDriver(driver));
-      onTestFinished(() => faulty.close());
+      const faulty = newFaultyDriver(driver);
       const wal = await Wal.open(directory, { ...options, driver: faulty });
       faulty.always(kind, fail('EIO'));
       await expect(wal.truncateAfter(5n)).rejects.toThrow('EIO');
@@ -93,8 +90,7 @@ forEachDriver((driver) => {
 
   test('the manifest stays while a file in front of the gap may still be there', async () => {
     const directory = await salvaged();
-    const faulty = new FaultyDriver(newDriver(driver));
-    onTestFinished(() => faulty.close());
+    const faulty = newFaultyDriver(driver);
     const wal = await Wal.open(directory, { ...options, driver: faulty });
     faulty.always('rename', fail('ENOSPC'));
     faulty.next('remove', fail('EIO'), 1, ({ path }) => path.endsWith('.log'));
@@ -113,8 +109,7 @@ forEachDriver((driver) => {
       await wal.appendMany(puts(20, 1, 500));
       await wal.close();
       const bytes = flipBitIn(join(directory, 'wal_00000001.log'), 0);
-      const faulty = new FaultyDriver(newDriver(driver));
-      onTestFinished(() => faulty.close());
+      const faulty = newFaultyDriver(driver);
       const isSegment = ({ path: file }: { path: string }): boolean => file.endsWith('.log');
       const again = { ...options, recovery, verifyAll: true } as const;
       faulty.next('rename', fail('EIO'), 1, isSegment);
@@ -130,8 +125,7 @@ forEachDriver((driver) => {
   test('a trim that is tried again still knows the gap that was accepted before', async () => {
     const directory = await salvaged();
     flipBitIn(join(directory, 'wal_00000004.log'), 0);
-    const faulty = new FaultyDriver(newDriver(driver));
-    onTestFinished(() => faulty.close());
+    const faulty = newFaultyDriver(driver);
     const trim = { ...options, recovery: 'trim', verifyAll: true } as const;
     faulty.next('rename', fail('EIO'), 1, ({ path }) => path.endsWith('.log'));
     await expect(Wal.open(directory, { ...trim, driver: faulty })).rejects.toThrow('EIO');
@@ -148,8 +142,7 @@ forEachDriver((driver) => {
     await wal.close();
     rmSync(join(directory, 'wal_manifest'));
     flipBitIn(join(directory, 'wal_00000003.log'), 0);
-    const faulty = new FaultyDriver(newDriver(driver));
-    onTestFinished(() => faulty.close());
+    const faulty = newFaultyDriver(driver);
     const trim = { ...options, recovery: 'trim' } as const;
     faulty.always('rename', fail('ENOSPC'));
     await expectRejection(Wal.open(directory, { ...trim, driver: faulty }), 'ERR_WAL_WRITE');

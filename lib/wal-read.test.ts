@@ -4,33 +4,22 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { openDescriptors } from './test-tools/descriptors.js';
-import { forEachDriver, newDriver } from './test-tools/drivers.js';
-import { FaultyDriver, fail } from './test-tools/faulty-driver.js';
+import { forEachDriver } from './test-tools/drivers.js';
+import { fail } from './test-tools/faulty-driver.js';
 import { freshDirectory } from './test-tools/logs.js';
 import { rejectionOf } from './test-tools/outcomes.js';
 import { expectRejection } from './test-tools/rejections.js';
+import { newFaultyDriver, walOpener } from './test-tools/wal-set-up.js';
 import { lineOf, linesOf, put, putLines, puts, readLines } from './test-tools/wals.js';
-import type { WalOptions } from './wal-options.js';
 import type { WalRecord } from './wal-record.js';
-import { Wal } from './wal.js';
 
 const KIB = 1024;
 
 forEachDriver((name) => {
-  async function open(directory = freshDirectory(), options: WalOptions = {}): Promise<Wal> {
-    const wal = await Wal.open(directory, { driver: name, maxFileSize: 4 * KIB, ...options });
-    onTestFinished(() => wal.close().catch(() => undefined));
-    return wal;
-  }
-
-  function faulty(): FaultyDriver {
-    const driver = new FaultyDriver(newDriver(name));
-    onTestFinished(() => driver.close());
-    return driver;
-  }
+  const open = walOpener({ driver: name, maxFileSize: 4 * KIB });
 
   describe('reading', () => {
     test('from and to, in every segment, alone and inside batches', async () => {
@@ -59,7 +48,7 @@ forEachDriver((name) => {
     test.each(['written', 'opened again', 'opened without its manifest'])(
       'starts near the sequence, not at the beginning, of a log that was %s',
       async (state) => {
-        const driver = faulty();
+        const driver = newFaultyDriver(name);
         const options = { driver, maxFileSize: 16 * 1024 * KIB };
         let wal = await open(freshDirectory(), options);
         await wal.appendMany(puts(2000, 1, 4000), { sync: false });
@@ -156,7 +145,7 @@ forEachDriver((name) => {
     });
 
     test('a read that fails tells so, and leaves nothing open', async () => {
-      const [driver, directory] = [faulty(), freshDirectory()];
+      const [driver, directory] = [newFaultyDriver(name), freshDirectory()];
       const wal = await open(directory, { driver });
       await wal.appendMany(puts(5));
       // Not the next segment's, which may be on its way.
@@ -186,7 +175,7 @@ forEachDriver((name) => {
     });
 
     test('hands out nothing that is not durable', async () => {
-      const driver = faulty();
+      const driver = newFaultyDriver(name);
       const wal = await open(freshDirectory(), { driver, sync: 'manual' });
       await wal.appendMany(puts(5));
       const reader = wal.read({ follow: true });
@@ -243,7 +232,7 @@ forEachDriver((name) => {
     });
 
     test('rejected entries are never handed out', async () => {
-      const driver = faulty();
+      const driver = newFaultyDriver(name);
       const wal = await open(freshDirectory(), { driver });
       const reader = wal.read({ follow: true });
       await wal.append(put(1));
@@ -259,7 +248,7 @@ forEachDriver((name) => {
     });
 
     test('does not poll: it opens a segment once, and reads only what is new', async () => {
-      const driver = faulty();
+      const driver = newFaultyDriver(name);
       const wal = await open(freshDirectory(), { driver, maxFileSize: 1024 * KIB });
       const reader = wal.read({ follow: true });
       await wal.append(put(1));

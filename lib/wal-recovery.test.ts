@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { independentEncode } from './fixtures/independent.js';
 import { CrashDriver } from './test-tools/crash-driver.js';
@@ -25,6 +25,7 @@ import { forEachDriver, newDriver } from './test-tools/drivers.js';
 import { FaultyDriver, fail } from './test-tools/faulty-driver.js';
 import { freshDirectory } from './test-tools/logs.js';
 import { expectRejection } from './test-tools/rejections.js';
+import { fiveSegments, newFaultyDriver, walOpener } from './test-tools/wal-set-up.js';
 import {
   copyOf,
   directoryLines,
@@ -35,18 +36,15 @@ import {
   puts,
   readLines,
   readSegments,
+  segmentPath,
   writeSegment,
 } from './test-tools/wals.js';
 import type { RecoveryProgress, WalOptions, WalRecoveryMode } from './wal-options.js';
 import { Wal } from './wal.js';
 
 const KIB = 1024;
-/** Entries 1 … 35 stand in segments 1 … 5, seven in each. */
+/** Of {@link fiveSegments}. */
 const [COUNT, VALUE_BYTES] = [35, 500];
-
-function segmentPath(directory: string, number: number): string {
-  return join(directory, `wal_${String(number).padStart(8, '0')}.log`);
-}
 
 function snapshot(directory: string): Record<string, string> {
   const names = readdirSync(directory).sort();
@@ -56,19 +54,7 @@ function snapshot(directory: string): Record<string, string> {
 }
 
 forEachDriver((name) => {
-  async function open(directory: string, options: WalOptions = {}): Promise<Wal> {
-    const wal = await Wal.open(directory, { driver: name, maxFileSize: 4 * KIB, ...options });
-    onTestFinished(() => wal.close().catch(() => undefined));
-    return wal;
-  }
-
-  async function filled(): Promise<string> {
-    const directory = freshDirectory();
-    const wal = await open(directory);
-    await wal.appendMany(puts(COUNT, 1, VALUE_BYTES));
-    await wal.close();
-    return directory;
-  }
+  const open = walOpener({ driver: name, maxFileSize: 4 * KIB });
 
   /** Refused, and not a byte in the directory has changed. */
   async function expectRefused(
@@ -93,8 +79,7 @@ forEachDriver((name) => {
   ])("a directory that %s: is its parent's entry of it durable?", async (_, names, syncs) => {
     const parent = freshDirectory();
     const directory = join(parent, 'log');
-    const driver = new FaultyDriver(newDriver(name));
-    onTestFinished(() => driver.close());
+    const driver = newFaultyDriver(name);
     if (names.length > 0) mkdirSync(directory);
     for (const file of names) writeFileSync(join(directory, file), '');
     await open(directory, { driver });
@@ -107,7 +92,7 @@ forEachDriver((name) => {
 
   describe('a clean shutdown', () => {
     test('is opened without reading a byte of records', async () => {
-      const directory = await filled();
+      const directory = await fiveSegments(name);
       const wal = await open(directory);
       expect(wal.recovery).toMatchObject({
         ...{ segments: 5, entriesRecovered: 35n, entriesCorrupted: 0n, bytesRead: 0 },
@@ -118,7 +103,7 @@ forEachDriver((name) => {
     });
 
     test('verifyAll reads it all, and tells how far it is', async () => {
-      const directory = await filled();
+      const directory = await fiveSegments(name);
       const told: RecoveryProgress[] = [];
       const onProgress = (progress: RecoveryProgress): void => void told.push(progress);
       const wal = await open(directory, { verifyAll: true, onProgress });
@@ -130,9 +115,8 @@ forEachDriver((name) => {
     });
 
     test('reads some segments at the same time, and tells how long that took', async () => {
-      const directory = await filled();
-      const driver = new FaultyDriver(newDriver(name));
-      onTestFinished(() => driver.close());
+      const directory = await fiveSegments(name);
+      const driver = newFaultyDriver(name);
       // Nothing of the first one comes in before three others are read.
       const read = new Set<string>();
       let goOn: () => void = () => undefined;
@@ -154,7 +138,7 @@ forEachDriver((name) => {
     test.each(['missing', 'damaged', 'empty', 'of another version'])(
       'with a manifest that is %s, everything is read',
       async (what) => {
-        const directory = await filled();
+        const directory = await fiveSegments(name);
         const path = join(directory, 'wal_manifest');
         if (what === 'damaged') flipBitIn(path, 40 * 8 + 4);
         else rmSync(path);
@@ -169,7 +153,7 @@ forEachDriver((name) => {
     );
 
     test('with a manifest that cannot be read, nothing is done: it may be the next time', async () => {
-      const directory = await filled();
+      const directory = await fiveSegments(name);
       const path = join(directory, 'wal_manifest');
       rmSync(path);
       mkdirSync(path);
@@ -195,7 +179,7 @@ forEachDriver((name) => {
     });
 
     test('when nothing but the manifest knew the next sequence, it must be there', async () => {
-      const directory = await filled();
+      const directory = await fiveSegments(name);
       let wal = await open(directory);
       await wal.rotate();
       await wal.truncateBefore(36n);
@@ -262,7 +246,7 @@ forEachDriver((name) => {
     });
 
     test('a sector of zeros before whole records is a tear: kept aside, and cut', async () => {
-      const directory = await filled();
+      const directory = await fiveSegments(name);
       rmSync(join(directory, 'wal_manifest'));
       const path = segmentPath(directory, 5);
       const bytes = readFileSync(path);
@@ -276,7 +260,7 @@ forEachDriver((name) => {
     });
 
     test('what was durable at the last close is no torn tail', async () => {
-      const directory = await filled();
+      const directory = await fiveSegments(name);
       const path = segmentPath(directory, 5);
       const { length } = readFileSync(path);
       truncateSync(path, length - 1);
@@ -286,7 +270,7 @@ forEachDriver((name) => {
     });
 
     test('zeros that were made ahead are none', async () => {
-      const directory = await filled();
+      const directory = await fiveSegments(name);
       const path = segmentPath(directory, 5);
       const { length } = readFileSync(path);
       truncateSync(path, length + 10_000);
@@ -345,7 +329,7 @@ forEachDriver((name) => {
 
     describe.each(damages)('%s', (_, damage, { at, trim, salvage }) => {
       test.each([true, false])('with a manifest: %s', async (hasManifest) => {
-        const directory = await filled();
+        const directory = await fiveSegments(name);
         damage(directory);
         if (!hasManifest) rmSync(join(directory, 'wal_manifest'));
         // Without one, nobody knows of what is missing at either end.
@@ -361,10 +345,9 @@ forEachDriver((name) => {
     });
 
     test('a salvage goes on only once its gap is on record, and keeps it there', async () => {
-      const directory = await filled();
+      const directory = await fiveSegments(name);
       rmSync(segmentPath(directory, 3));
-      const driver = new FaultyDriver(newDriver(name));
-      onTestFinished(() => driver.close());
+      const driver = newFaultyDriver(name);
       const salvage = { driver, maxFileSize: 4 * KIB, recovery: 'salvage' } as const;
       driver.always('rename', fail('ENOSPC'));
       await expectRejection(Wal.open(directory, salvage), 'ERR_WAL_WRITE');
@@ -422,7 +405,7 @@ forEachDriver((name) => {
     }
 
     test('a flipped bit in a middle segment is found when it is read', async () => {
-      const directory = await filled();
+      const directory = await fiveSegments(name);
       const path = segmentPath(directory, 2);
       flipBitIn(path, 2000 * 8 + 4);
       const wal = await open(directory);
@@ -447,7 +430,7 @@ forEachDriver((name) => {
     });
 
     test('a flipped bit in the last segment, with whole records behind it', async () => {
-      const directory = await filled();
+      const directory = await fiveSegments(name);
       rmSync(join(directory, 'wal_manifest'));
       flipBitIn(segmentPath(directory, 5), 2000 * 8 + 4);
       await expectRefused(directory, 5, 1605);
@@ -461,7 +444,7 @@ forEachDriver((name) => {
       ['more', false],
       ['\0'.repeat(600), true],
     ])('a segment that grew by %j, with a manifest: %s', async (more, hasManifest) => {
-      const directory = await filled();
+      const directory = await fiveSegments(name);
       if (!hasManifest) rmSync(join(directory, 'wal_manifest'));
       const path = segmentPath(directory, 2);
       const { length } = readFileSync(path);
@@ -504,7 +487,7 @@ forEachDriver((name) => {
     });
 
     test('nothing that was quarantined is ever overwritten', async () => {
-      const directory = await filled();
+      const directory = await fiveSegments(name);
       truncateSync(segmentPath(directory, 2), 3000);
       for (let round = 0; round < 3; round++) {
         const bytes = `taken-${String(round)}`;
@@ -524,7 +507,7 @@ forEachDriver((name) => {
     test.each(['trim', 'salvage'] as const)(
       '%s: after a crash at any step, doing it again comes to the same',
       async (recovery) => {
-        const directory = await filled();
+        const directory = await fiveSegments(name);
         truncateSync(segmentPath(directory, 2), 3000);
         rmSync(segmentPath(directory, 4));
         const expected = await open(copyOf(directory), { recovery });
@@ -548,7 +531,7 @@ forEachDriver((name) => {
 
   describe('what else may stand in the directory', () => {
     test('foreign files are left alone, and told', async () => {
-      const directory = await filled();
+      const directory = await fiveSegments(name);
       const foreign = ['README', 'wal_.log', 'wal_3.log.bak', 'wal_00000003.log~', 'wal_x.log'];
       for (const file of foreign) writeFileSync(join(directory, file), file);
       mkdirSync(join(directory, 'folder'));
@@ -559,7 +542,7 @@ forEachDriver((name) => {
     });
 
     test('two files of one number', async () => {
-      const directory = await filled();
+      const directory = await fiveSegments(name);
       copyFileSync(segmentPath(directory, 3), join(directory, 'wal_0003.log'));
       const before = snapshot(directory);
       const error = await expectRejection(open(directory), 'ERR_WAL_CORRUPT');
@@ -575,7 +558,7 @@ forEachDriver((name) => {
     });
 
     test('what a checkpoint had dropped goes, and only when all else is well', async () => {
-      const directory = await filled();
+      const directory = await fiveSegments(name);
       const copy = copyOf(directory);
       const wal = await open(directory);
       await wal.truncateBefore(22n);
@@ -605,7 +588,7 @@ forEachDriver((name) => {
     });
 
     test('a segment that is a directory', async () => {
-      const directory = await filled();
+      const directory = await fiveSegments(name);
       mkdirSync(segmentPath(directory, 6));
       const error = await expectRejection(open(directory), 'ERR_WAL_OPEN');
       expect(error.path).toBe(segmentPath(directory, 6));
@@ -613,7 +596,7 @@ forEachDriver((name) => {
   });
 
   test('whatever fails while opening, nothing stays open or locked', async () => {
-    const directory = await filled();
+    const directory = await fiveSegments(name);
     rmSync(join(directory, 'wal_manifest'));
     truncateSync(segmentPath(directory, 5), 3000);
     const probe = new FaultyDriver(newDriver(name));

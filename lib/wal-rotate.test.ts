@@ -9,29 +9,26 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
 import type { IoMemory } from './io/driver.js';
 import type { WarningEvent } from './diagnostics.js';
-import { forEachDriver, newDriver } from './test-tools/drivers.js';
-import { FaultyDriver, fail, performAndFail } from './test-tools/faulty-driver.js';
+import { forEachDriver } from './test-tools/drivers.js';
+import { fail, performAndFail } from './test-tools/faulty-driver.js';
 import { expectNothingHeld, freshDirectory } from './test-tools/logs.js';
 import { rejectionOf } from './test-tools/outcomes.js';
 import { expectRejection, expectWalError } from './test-tools/rejections.js';
-import { directoryLines, put, putLines, puts, readLines, readSegments } from './test-tools/wals.js';
-import type { WalOptions } from './wal-options.js';
-import { Wal } from './wal.js';
+import { newFaultyDriver, walOpener } from './test-tools/wal-set-up.js';
+import {
+  directoryLines,
+  put,
+  putLines,
+  puts,
+  readLines,
+  readSegments,
+  segmentPath,
+} from './test-tools/wals.js';
 
 const KIB = 1024;
 
 forEachDriver((name) => {
-  async function open(directory: string, options: WalOptions = {}): Promise<Wal> {
-    const wal = await Wal.open(directory, { driver: name, maxFileSize: 4 * KIB, ...options });
-    onTestFinished(() => wal.close().catch(() => undefined));
-    return wal;
-  }
-
-  function faulty(): FaultyDriver {
-    const driver = new FaultyDriver(newDriver(name));
-    onTestFinished(() => driver.close());
-    return driver;
-  }
+  const open = walOpener({ driver: name, maxFileSize: 4 * KIB });
 
   const isSegment = ({ path }: { path: string }): boolean => /wal_\d+\.log$/.test(path);
 
@@ -72,7 +69,7 @@ forEachDriver((name) => {
     });
 
     test('the next segment is made before it is needed', async () => {
-      const driver = faulty();
+      const driver = newFaultyDriver(name);
       const directory = freshDirectory();
       const wal = await open(directory, { driver, maxFileSize: 64 * KIB });
       await wal.put('a', '');
@@ -89,14 +86,14 @@ forEachDriver((name) => {
     });
 
     test('finds its segment made, zeroed and entered in the directory', async () => {
-      const driver = faulty();
+      const driver = newFaultyDriver(name);
       const directory = freshDirectory();
       const wal = await open(directory, { driver, maxFileSize: 1024 * KIB });
       const entry = put(1, 32 * KIB);
       for (let segment = 1; segment <= 3; segment++) {
         // More than half full: the next one is being made.
         while (wal.stats().bytes < (segment - 0.3) * 1000 * KIB) await wal.append(entry);
-        const next = join(directory, `wal_0000000${String(segment + 1)}.log`);
+        const next = segmentPath(directory, segment + 1);
         const isMade = ({ kind, path }: { kind: string; path: string }): boolean =>
           (kind === 'sync' && path === next) || kind === 'syncDirectory';
         while (driver.operations.filter(isMade).length < 2) await new Promise(setImmediate);
@@ -123,7 +120,7 @@ forEachDriver((name) => {
     });
 
     test('appends do not wait for the sealed file to be closed; close does', async () => {
-      const driver = faulty();
+      const driver = newFaultyDriver(name);
       const directory = freshDirectory();
       const wal = await open(directory, { driver });
       await wal.appendMany(puts(7, 1, 500));
@@ -144,7 +141,7 @@ forEachDriver((name) => {
     });
 
     test('batches use the memory of those in the segments before; close gives it back', async () => {
-      const driver = faulty();
+      const driver = newFaultyDriver(name);
       const held = new Set<IoMemory>();
       const memory = driver.memory.bind(driver);
       vi.spyOn(driver, 'memory').mockImplementation((bytes) => {
@@ -172,7 +169,7 @@ forEachDriver((name) => {
     });
 
     test('costs the manifest as much with many segments as with few', async () => {
-      const driver = faulty();
+      const driver = newFaultyDriver(name);
       const directory = freshDirectory();
       const path = join(directory, 'wal_manifest');
       let wal = await open(directory, { driver });
@@ -202,7 +199,7 @@ forEachDriver((name) => {
     test.each(['write', 'sync', 'open'] as const)(
       'a line of the manifest whose %s fails: it is replaced as a whole, and nothing is lost',
       async (kind) => {
-        const driver = faulty();
+        const driver = newFaultyDriver(name);
         const directory = freshDirectory();
         const path = join(directory, 'wal_manifest');
         let wal = await open(directory, { driver });
@@ -269,7 +266,7 @@ forEachDriver((name) => {
     );
 
     test('after an exchange that was refused, zeros ahead go on', async (context) => {
-      const driver = faulty();
+      const driver = newFaultyDriver(name);
       const wal = await open(freshDirectory(), {
         driver,
         maxFileSize: 16 * 1024 * KIB,
@@ -311,7 +308,7 @@ forEachDriver((name) => {
 
   describe('a rotation that fails', () => {
     test('no space for the next segment: appends reject, and later the log goes on', async () => {
-      const driver = faulty();
+      const driver = newFaultyDriver(name);
       const directory = freshDirectory();
       const wal = await open(directory, { driver });
       driver.always('open', fail('ENOSPC'));
@@ -338,7 +335,7 @@ forEachDriver((name) => {
     test.each(['sync', 'truncate', 'write'] as const)(
       'no space for its %s: no half-made segment stays',
       async (kind) => {
-        const driver = faulty();
+        const driver = newFaultyDriver(name);
         const directory = freshDirectory();
         const wal = await open(directory, { driver });
         // Twice: once in the background, once when it is needed. Zeros ahead are not needed.
@@ -359,7 +356,7 @@ forEachDriver((name) => {
     );
 
     test('a sync that fails while sealing poisons, and nothing comes behind it', async () => {
-      const driver = faulty();
+      const driver = newFaultyDriver(name);
       const directory = freshDirectory();
       const wal = await open(directory, { driver, sync: 'manual' });
       await wal.appendMany(puts(7, 1, 500));
@@ -376,7 +373,7 @@ forEachDriver((name) => {
     });
 
     test('a directory sync that fails poisons: the next would only say that all is well', async () => {
-      const driver = faulty();
+      const driver = newFaultyDriver(name);
       const directory = freshDirectory();
       const wal = await open(directory, { driver, sync: 'manual' });
       driver.next('syncDirectory', performAndFail('EIO'));
@@ -396,7 +393,7 @@ forEachDriver((name) => {
     });
 
     test('closing the sealed file may fail: it is durable already', async () => {
-      const driver = faulty();
+      const driver = newFaultyDriver(name);
       const directory = freshDirectory();
       const wal = await open(directory, { driver });
       await wal.appendMany(puts(7, 1, 500));
@@ -416,7 +413,7 @@ forEachDriver((name) => {
     });
 
     test('close while a rotation is under way, and others wait for theirs', async () => {
-      const driver = faulty();
+      const driver = newFaultyDriver(name);
       const directory = freshDirectory();
       const wal = await open(directory, { driver });
       const appends = puts(20, 1, 500).map((entry) => wal.append(entry));
@@ -432,7 +429,7 @@ forEachDriver((name) => {
     });
 
     test('a manifest that cannot be written is no failure of the log', async () => {
-      const driver = faulty();
+      const driver = newFaultyDriver(name);
       const directory = freshDirectory();
       mkdirSync(join(directory, 'wal_manifest.draft'));
       const wal = await open(directory, { driver });

@@ -16,10 +16,11 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 
 import { CrashDriver } from './test-tools/crash-driver.js';
 import { forEachDriver, newDriver } from './test-tools/drivers.js';
-import { FaultyDriver, Gate, fail } from './test-tools/faulty-driver.js';
+import { Gate, fail } from './test-tools/faulty-driver.js';
 import { freshDirectory } from './test-tools/logs.js';
 import { rejectionOf } from './test-tools/outcomes.js';
 import { expectRejection } from './test-tools/rejections.js';
+import { fillFiveSegments, newFaultyDriver, walOpener } from './test-tools/wal-set-up.js';
 import {
   copyOf,
   directoryLines,
@@ -29,22 +30,17 @@ import {
   readLines,
   readSegments,
 } from './test-tools/wals.js';
-import type { WalOptions } from './wal-options.js';
 import { Wal } from './wal.js';
 
 const KIB = 1024;
 
 forEachDriver((name) => {
-  async function open(directory: string, options: WalOptions = {}): Promise<Wal> {
-    const wal = await Wal.open(directory, { driver: name, maxFileSize: 4 * KIB, ...options });
-    onTestFinished(() => wal.close().catch(() => undefined));
-    return wal;
-  }
+  const open = walOpener({ driver: name, maxFileSize: 4 * KIB });
 
   /** 35 entries in 5 segments of 7. */
   async function filled(directory = freshDirectory()): Promise<{ wal: Wal; directory: string }> {
     const wal = await open(directory);
-    await wal.appendMany(puts(35, 1, 500));
+    await fillFiveSegments(wal);
     return { wal, directory };
   }
 
@@ -122,8 +118,7 @@ forEachDriver((name) => {
     });
 
     test('a cut that could not begin leaves no belief in zeros that it cut off', async (context) => {
-      const driver = new FaultyDriver(newDriver(name));
-      onTestFinished(() => driver.close());
+      const driver = newFaultyDriver(name);
       const directory = freshDirectory();
       const wal = await Wal.open(directory, {
         driver,
@@ -168,11 +163,10 @@ forEachDriver((name) => {
     });
 
     test('a reader that begins while segments are being checked keeps them', async () => {
-      const driver = new FaultyDriver(newDriver(name));
-      onTestFinished(() => driver.close());
+      const driver = newFaultyDriver(name);
       const directory = freshDirectory();
       const wal = await open(directory, { driver });
-      await wal.appendMany(puts(35, 1, 500));
+      await fillFiveSegments(wal);
       const gate = driver.gate('read');
       const truncated = wal.truncateBefore(36n);
       await gate.reached;
@@ -207,10 +201,9 @@ forEachDriver((name) => {
 
     test('a removal that fails: what was not removed is still part of the log', async () => {
       const directory = freshDirectory();
-      const driver = new FaultyDriver(newDriver(name));
-      onTestFinished(() => driver.close());
+      const driver = newFaultyDriver(name);
       const wal = await open(directory, { driver });
-      await wal.appendMany(puts(35, 1, 500));
+      await fillFiveSegments(wal);
       driver.next('remove', (operation) => operation.perform());
       driver.next('remove', fail('EPERM'), 1, ({ path }) => path.endsWith('3.log'));
       const error = await expectRejection(wal.truncateBefore(36n), 'ERR_WAL_WRITE', 'EPERM');
@@ -222,8 +215,7 @@ forEachDriver((name) => {
     test.each(['acknowledged as written', 'not yet acknowledged'])(
       'a checkpoint in the log, %s, is durable before anything is removed',
       async (state) => {
-        const driver = new FaultyDriver(newDriver(name));
-        onTestFinished(() => driver.close());
+        const driver = newFaultyDriver(name);
         const wal = await open(freshDirectory(), { driver, sync: 'manual' });
         await wal.appendMany(puts(15, 1, 500));
         const appended = wal.put('checkpoint', 'all of it');
@@ -248,8 +240,7 @@ forEachDriver((name) => {
     );
 
     test('where that checkpoint cannot be made durable, nothing is removed', async () => {
-      const driver = new FaultyDriver(newDriver(name));
-      onTestFinished(() => driver.close());
+      const driver = newFaultyDriver(name);
       const directory = freshDirectory();
       const wal = await open(directory, { driver, sync: 'manual' });
       await wal.appendMany(puts(16, 1, 500));
@@ -363,10 +354,9 @@ forEachDriver((name) => {
     });
 
     test('figures while it is under way, and when it has failed: nothing counts twice', async () => {
-      const driver = new FaultyDriver(newDriver(name));
-      onTestFinished(() => driver.close());
+      const driver = newFaultyDriver(name);
       const wal = await open(freshDirectory(), { driver });
-      await wal.appendMany(puts(35, 1, 500));
+      await fillFiveSegments(wal);
       const { batches, bytesWritten, bytes } = wal.stats();
       const cut = new Gate(fail('EIO'));
       driver.next('truncate', cut.fault, 1, ({ path }) => path.endsWith('2.log'));
@@ -402,8 +392,7 @@ forEachDriver((name) => {
 
     test('one that cannot begin leaves the log as it was', async () => {
       const directory = freshDirectory();
-      const driver = new FaultyDriver(newDriver(name));
-      onTestFinished(() => driver.close());
+      const driver = newFaultyDriver(name);
       const wal = await open(directory, { driver, maxFileSize: 64 * KIB });
       await wal.appendMany(puts(3));
       driver.always('open', fail('ENOSPC'));
@@ -422,10 +411,9 @@ forEachDriver((name) => {
 
     test.each(['close', 'remove'] as const)('no next file behind a gap: %s', async (kind) => {
       const directory = freshDirectory();
-      const driver = new FaultyDriver(newDriver(name));
-      onTestFinished(() => driver.close());
+      const driver = newFaultyDriver(name);
       const wal = await open(directory, { driver });
-      await wal.appendMany(puts(35, 1, 500));
+      await fillFiveSegments(wal);
       driver.next(kind, fail('EIO'), 1, isNext);
       const error = await expectRejection(wal.truncateAfter(10n), 'ERR_WAL_WRITE');
       expect(error.message).toContain('nothing was changed');
@@ -442,12 +430,11 @@ forEachDriver((name) => {
 
     test('nor is what is left of one that could not be made', async () => {
       const directory = freshDirectory();
-      const driver = new FaultyDriver(newDriver(name));
-      onTestFinished(() => driver.close());
+      const driver = newFaultyDriver(name);
       const wal = await open(directory, { driver });
       driver.next('truncate', fail('EIO'), 1, isNext);
       driver.next('remove', fail('EIO'), 1, isNext);
-      await wal.appendMany(puts(35, 1, 500));
+      await fillFiveSegments(wal);
       await wal.truncateAfter(10n);
       await wal.close();
       expect(names(directory)).toEqual([1, 2]);
@@ -456,10 +443,9 @@ forEachDriver((name) => {
 
     test('one that fails half-way poisons', async () => {
       const directory = freshDirectory();
-      const driver = new FaultyDriver(newDriver(name));
-      onTestFinished(() => driver.close());
+      const driver = newFaultyDriver(name);
       const wal = await open(directory, { driver });
-      await wal.appendMany(puts(35, 1, 500));
+      await fillFiveSegments(wal);
       driver.next('remove', fail('EIO'), 1, ({ path }) => path.endsWith('4.log'));
       const waiting = [rejectionOf(wal.truncateAfter(10n)), rejectionOf(wal.append(put(1)))];
       for (const error of await Promise.all(waiting)) expect(error).toMatchObject({ errno: 'EIO' });
@@ -473,8 +459,7 @@ forEachDriver((name) => {
 
     test('one that fails behind a segment without a record spoils nothing below', async () => {
       const directory = freshDirectory();
-      const driver = new FaultyDriver(newDriver(name));
-      onTestFinished(() => driver.close());
+      const driver = newFaultyDriver(name);
       const wal = await open(directory, { driver, preallocateBytes: 0 });
       await wal.appendMany(puts(14, 1, 500));
       driver.next('write', fail('ENOSPC'), 1, ({ path }) => path.endsWith('3.log'));

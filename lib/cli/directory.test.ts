@@ -16,6 +16,7 @@ import { describe, expect, it } from 'vitest';
 import type { Finished } from '../fixtures/command.js';
 import {
   COMMAND_PATH,
+  DIRECTORY_WRITER_PATH,
   finished,
   inFolder,
   linesOf,
@@ -24,9 +25,7 @@ import {
 } from '../fixtures/command.js';
 import { Wal } from '../index.js';
 import { flipBitIn } from '../test-tools/damage.js';
-import { projectFolder } from '../fixtures/golden.js';
-
-const WRITER = join(projectFolder(), 'dist', 'lib', 'test-tools', 'directory-writer-child.js');
+import { segmentPath } from '../test-tools/wals.js';
 
 /** A log of `count` entries in segments of a few dozen; closed. */
 async function makeLog(directory: string, count = 200): Promise<void> {
@@ -41,10 +40,6 @@ const LARGE = 'y'.repeat(8000);
 const LAST_BYTES = 29 + 6 + VALUE.length;
 /** What fits in a segment: 4096 / (29 + 5 + 40) rounded down, roughly. */
 const SEGMENTS = 4;
-
-function segment(directory: string, number: number): string {
-  return join(directory, `wal_0000000${String(number)}.log`);
-}
 
 /** Names, bytes and times of everything in a directory. */
 function snapshot(directory: string): unknown {
@@ -63,7 +58,7 @@ const DAMAGES: readonly (readonly [string, (directory: string) => void, number, 
   [
     'a torn tail',
     (directory) => {
-      const path = segment(directory, SEGMENTS);
+      const path = segmentPath(directory, SEGMENTS);
       writeFileSync(path, readFileSync(path).subarray(0, -3));
     },
     2,
@@ -72,7 +67,7 @@ const DAMAGES: readonly (readonly [string, (directory: string) => void, number, 
   [
     'a torn tail behind what the manifest knows',
     (directory) => {
-      writeFileSync(segment(directory, SEGMENTS), 'torn', { flag: 'a' });
+      writeFileSync(segmentPath(directory, SEGMENTS), 'torn', { flag: 'a' });
     },
     1,
     /torn tail at offset/,
@@ -80,7 +75,7 @@ const DAMAGES: readonly (readonly [string, (directory: string) => void, number, 
   [
     'a flipped bit in the middle',
     (directory) => {
-      flipBitIn(segment(directory, 2), 100 * 8);
+      flipBitIn(segmentPath(directory, 2), 100 * 8);
     },
     2,
     /wal_00000002\.log at offset/,
@@ -88,7 +83,7 @@ const DAMAGES: readonly (readonly [string, (directory: string) => void, number, 
   [
     'an active file cut between two records',
     (directory) => {
-      const path = segment(directory, SEGMENTS);
+      const path = segmentPath(directory, SEGMENTS);
       writeFileSync(path, readFileSync(path).subarray(0, -LAST_BYTES));
     },
     2,
@@ -97,7 +92,7 @@ const DAMAGES: readonly (readonly [string, (directory: string) => void, number, 
   [
     'a missing active file',
     (directory) => {
-      unlinkSync(segment(directory, SEGMENTS));
+      unlinkSync(segmentPath(directory, SEGMENTS));
     },
     2,
     /wal_00000004\.log: the file is missing/,
@@ -105,7 +100,7 @@ const DAMAGES: readonly (readonly [string, (directory: string) => void, number, 
   [
     'an empty segment in the middle',
     (directory) => {
-      writeFileSync(segment(directory, 2), '');
+      writeFileSync(segmentPath(directory, 2), '');
     },
     2,
     /wal_00000002\.log at offset 0: the manifest knows of/,
@@ -113,7 +108,7 @@ const DAMAGES: readonly (readonly [string, (directory: string) => void, number, 
   [
     'a missing segment',
     (directory) => {
-      unlinkSync(segment(directory, 2));
+      unlinkSync(segmentPath(directory, 2));
     },
     2,
     /wal_00000002\.log: the file is missing/,
@@ -170,7 +165,7 @@ describe('a directory', () => {
   it('inspect --json: the same, to be read by programs', async () => {
     await inFolder(async (folder) => {
       await makeLog(folder);
-      unlinkSync(segment(folder, 3));
+      unlinkSync(segmentPath(folder, 3));
       const result = await runCommand(['inspect', folder, '--json']);
       expect(result.code).toBe(2);
       const found = json(result);
@@ -228,7 +223,7 @@ describe('a directory', () => {
   it('dump tells of damage and goes on behind it', async () => {
     await inFolder(async (folder) => {
       await makeLog(folder);
-      flipBitIn(segment(folder, 2), 100 * 8);
+      flipBitIn(segmentPath(folder, 2), 100 * 8);
       const { stdout, stderr, code } = await runCommand(['dump', folder]);
       expect(code).toBe(2);
       expect(stderr).toMatch(/wal_00000002\.log': corrupt at offset .* segments follow/);
@@ -269,8 +264,8 @@ describe('repair', () => {
   ])('%j cuts, keeps copies, and leaves a log that opens', async (options, atLeast) => {
     await inFolder(async (folder) => {
       await makeLog(folder);
-      flipBitIn(segment(folder, 2), 100 * 8);
-      const damaged = readFileSync(segment(folder, 2));
+      flipBitIn(segmentPath(folder, 2), 100 * 8);
+      const damaged = readFileSync(segmentPath(folder, 2));
       const plan = json(await runCommand(['repair', folder, ...options, '--dry-run', '--json']));
       const steps = plan['steps'] as { action: string; file: string; kept: string }[];
       const result = await runCommand(['repair', folder, ...options, '--json']);
@@ -294,7 +289,7 @@ describe('repair', () => {
       const places = lines.map((line) => JSON.parse(line) as { segment: number; offset: number });
       // The last record of a segment: it is all that a salvage loses.
       const lost = places.findLastIndex((place) => place.segment === 2) + 1;
-      flipBitIn(segment(folder, 2), 8 * ((places[lost - 1]?.offset ?? 0) + 30));
+      flipBitIn(segmentPath(folder, 2), 8 * ((places[lost - 1]?.offset ?? 0) + 30));
       const gap = `sequence ${String(lost + 1)} follows ${String(lost - 1)}`;
       const told = `1 entry, sequence ${String(lost)}`;
       const damaged = await runCommand(['dump', folder]);
@@ -321,7 +316,7 @@ describe('repair', () => {
   it('where only a file is missing, says that the loss is accepted, and accepts it', async () => {
     await inFolder(async (folder) => {
       await makeLog(folder);
-      unlinkSync(segment(folder, SEGMENTS));
+      unlinkSync(segmentPath(folder, SEGMENTS));
       const { stdout } = await runCommand(['repair', folder, '--dry-run']);
       expect(linesOf(stdout)).toEqual([
         'found  wal_00000004.log: the file is missing',
@@ -361,7 +356,7 @@ describe('repair', () => {
       const log = join(folder, 'single');
       await runCommand(['append', log], '{"key":"k","value":"v"}\n');
       for (const [target, path] of [
-        [directory, segment(directory, SEGMENTS)],
+        [directory, segmentPath(directory, SEGMENTS)],
         [log, log],
       ] as const) {
         const good = readFileSync(path);
@@ -423,7 +418,7 @@ describe('truncate', () => {
   it('of a damaged log: 2, and nothing is changed', async () => {
     await inFolder(async (folder) => {
       await makeLog(folder);
-      unlinkSync(segment(folder, 2));
+      unlinkSync(segmentPath(folder, 2));
       const names = readdirSync(folder);
       const { code, stderr } = await runCommand(['truncate', folder, '--before', '100']);
       expect(code).toBe(2);
@@ -436,7 +431,7 @@ describe('truncate', () => {
 describe('beside a live writer', () => {
   it('inspect and verify find nothing wrong, repair and truncate are refused', async () => {
     await inFolder(async (folder) => {
-      const writer = start(WRITER, [folder, 'forever']);
+      const writer = start(DIRECTORY_WRITER_PATH, [folder, 'forever']);
       const end = finished(writer);
       await once(writer.stdout, 'data');
       for (let look = 0; look < 3; look++) {

@@ -8,17 +8,15 @@ import { createInterface } from 'node:readline';
 import { describe, expect, it } from 'vitest';
 import {
   COMMAND_PATH,
+  DIRECTORY_WRITER_PATH,
   finished,
   inFolder,
   linesOf,
   runCommand,
   start,
 } from '../fixtures/command.js';
-import { projectFolder } from '../fixtures/golden.js';
 import { independentLog } from '../fixtures/independent.js';
 import { Wal } from '../index.js';
-
-const WRITER = join(projectFolder(), 'dist', 'lib', 'test-tools', 'directory-writer-child.js');
 
 function records(from: number, to: number): Buffer {
   const { bytes } = independentLog(
@@ -173,7 +171,7 @@ describe('tail -f', () => {
 
   it('follows a live writer through rotations and cuts', async () => {
     await inFolder(async (folder) => {
-      const writer = start(WRITER, [folder, 'commands']);
+      const writer = start(DIRECTORY_WRITER_PATH, [folder, 'commands']);
       const writerEnd = finished(writer);
       const answers = new Lines(writer);
       writer.stdin.write('put 3\n');

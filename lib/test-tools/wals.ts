@@ -152,6 +152,11 @@ export function directoryLines(directory: string): EntryLine[] {
   return readSegments(directory).flatMap(({ entries }) => [...entries]);
 }
 
+/** Path of the segment of this number. */
+export function segmentPath(directory: string, number: number): string {
+  return join(directory, `wal_${String(number).padStart(8, '0')}.log`);
+}
+
 /** Writes a segment with plain file calls; its entries are {@link puts}. Returns its path. */
 export function writeSegment(
   directory: string,
@@ -160,7 +165,7 @@ export function writeSegment(
   count: number,
   valueBytes = 32,
 ): string {
-  const path = join(directory, `wal_${String(number).padStart(8, '0')}.log`);
+  const path = segmentPath(directory, number);
   const records = puts(count, first, valueBytes).map((entry, index) => ({
     sequence: BigInt(first + index),
     ...entry,
