@@ -14,14 +14,14 @@ const BYTES = [
   ...['round-trip', 'offsets-add-up', 'nested-records', 'native-equals-portable'].map(promise),
   ...['crash-is-not-corruption', 'bit-flips-are-detected'].map(promise),
   ...['arbitrary-bytes-never-throw', 'damage-is-told', 'simulated-worlds'].map(promise),
-  ...['golden', 'reader', 'recovery', 'recovery-sequence'].map(unit),
+  ...['golden', 'reader', 'recovery', 'recovery-sequence', 'resized-value'].map(unit),
 ];
 const WRITER = [
   ...['waiters', 'batch', 'sync-alone', 'sync-goal', 'write-fully', 'settlement'].map(unit),
   ...['watermarks', 'zero-ahead', 'write-lane', 'commit', 'batch-value', 'batch-memory'].map(unit),
   unit('write-mode'),
   ...['simulated-worlds', 'replay-matches-what-was-submitted'].map(promise),
-  ...['append-many', 'diagnostics'].map(unit),
+  ...['append-many', 'diagnostics', 'resized-value'].map(unit),
   // It counts all memory of the process: before tests whose failures leave some behind.
   ...['counts', 'writer-open', 'writer-failure', 'writer', 'writer-full', 'writer-driver'].map(
     unit,
