@@ -8,12 +8,12 @@ import type { IoDriver, IoFile } from './io/driver.js';
 import { IoError } from './io/driver.js';
 import type { DriverChoice } from './io/select.js';
 import { selectDriver } from './io/select.js';
-import type { Manifest } from './manifest.js';
-import { MANIFEST_NAME, isKnownGap, knownSegments, readManifest } from './manifest.js';
+import { MANIFEST_NAME } from './manifest.js';
 import { scanFile } from './scan.js';
 import { listSegments, newSegment, seek } from './segments.js';
 import type { WalEnd } from './tail.js';
 import { judgeEnd } from './tail.js';
+import { KnownSequences } from './wal-known.js';
 import { readBounds } from './wal-read-options.js';
 import type { WalRecord } from './wal-record.js';
 import { WalChunk } from './wal-record.js';
@@ -67,7 +67,7 @@ class DirectoryReading {
   readonly #driver: IoDriver;
   readonly #directory: string;
   readonly #from: bigint;
-  #manifest: Manifest | undefined;
+  readonly #known: KnownSequences;
   /** The last sequence that was seen. */
   #last: bigint | undefined;
   /** Where the next record is expected. */
@@ -78,6 +78,7 @@ class DirectoryReading {
   constructor(driver: IoDriver, directory: string, from: bigint) {
     this.#driver = driver;
     this.#directory = directory;
+    this.#known = new KnownSequences(driver, directory);
     this.#from = from;
   }
 
@@ -109,9 +110,8 @@ class DirectoryReading {
   /** Numbers of the segments to read; the place is the start of what is wanted. */
   async #begin(): Promise<readonly number[]> {
     const numbers = await this.#look();
-    const firstNumber = this.#manifest?.firstNumber ?? 0;
-    const there = numbers.filter((number) => number >= firstNumber);
-    const known = this.#manifest?.sealed.findLast(
+    const there = numbers.filter((number) => number >= this.#known.firstNumber);
+    const known = this.#known.manifest?.sealed.findLast(
       ({ number, first }) => first !== undefined && first <= this.#from && there.includes(number),
     );
     const number = known?.number ?? there[0] ?? 0;
@@ -122,9 +122,9 @@ class DirectoryReading {
   /** Reads the manifest; returns the numbers of the segments that are there. */
   async #look(): Promise<readonly number[]> {
     for (let before: number | undefined; ;) {
-      await this.#readManifest();
+      await this.#known.read();
       const { numbers } = await listSegments(this.#driver, this.#directory);
-      const firstNumber = this.#manifest?.firstNumber;
+      const firstNumber = this.#known.manifest?.firstNumber;
       if (firstNumber === undefined || numbers.includes(firstNumber)) return numbers;
       if (before === firstNumber) {
         const { path } = newSegment(this.#directory, firstNumber);
@@ -133,11 +133,6 @@ class DirectoryReading {
       // A checkpoint may have come between the two: then the manifest has changed as well.
       before = firstNumber;
     }
-  }
-
-  async #readManifest(): Promise<void> {
-    const reading = await readManifest(this.#driver, this.#directory);
-    this.#manifest = reading.kind === 'good' ? reading.manifest : undefined;
   }
 
   /** Records from the place on, as far as its segment goes now. */
@@ -195,9 +190,7 @@ class DirectoryReading {
   /** What a salvage could not keep, perhaps meanwhile, is missing for good. */
   async #checkGap({ sequence, offset }: WalRecord): Promise<void> {
     const last = this.#last ?? 0n;
-    if (isKnownGap(this.#manifest, last, sequence)) return;
-    await this.#readManifest();
-    if (isKnownGap(this.#manifest, last, sequence)) return;
+    if (await this.#known.hasGap(last, sequence)) return;
     const { path } = newSegment(this.#directory, this.#place.number);
     throw new WalError(
       'ERR_WAL_CORRUPT',
@@ -227,8 +220,8 @@ class DirectoryReading {
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT') throw error;
       // Whoever made it ahead may have removed it, or cut the log. A checkpoint has overtaken this.
-      await this.#readManifest();
-      if (number < (this.#manifest?.firstNumber ?? 0)) throw error;
+      await this.#known.read();
+      if (number < this.#known.firstNumber) throw error;
       return { kind: 'torn', offset: 0, size: 0, reason: 'the file is missing' };
     }
     try {
@@ -251,9 +244,7 @@ class DirectoryReading {
 
   /** What the manifest knows must have been there, unless the log was cut meanwhile. */
   async #checkEnd(): Promise<void> {
-    if (this.#missing() === undefined) return;
-    await this.#readManifest();
-    const missing = this.#missing();
+    const missing = await this.#known.missingBehind(this.#last);
     if (missing === undefined) return;
     const { number, offset } = this.#place;
     const { path } = newSegment(this.#directory, number);
@@ -263,12 +254,6 @@ class DirectoryReading {
         `${String(missing)} was there`,
       { path, offset },
     );
-  }
-
-  /** The last sequence that the manifest knows, when it was not seen. */
-  #missing(): bigint | undefined {
-    const known = knownSegments(this.#manifest).findLast(({ last }) => last !== undefined)?.last;
-    return known !== undefined && known > (this.#last ?? 0n) ? known : undefined;
   }
 
   async #enter(number: number): Promise<IoFile> {

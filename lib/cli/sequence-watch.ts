@@ -1,10 +1,9 @@
 // Follows the sequences of a directory's records as they are printed: they go up one by one, and as
-// far as the manifest knows. The manifest is read once, and again only where they do not.
+// far as the manifest knows.
 
 import { WalError } from '../errors.js';
 import { createThreadpoolDriver } from '../io/threadpool.js';
-import type { Manifest } from '../manifest.js';
-import { isKnownGap, knownSegments, readManifest } from '../manifest.js';
+import { KnownSequences } from '../wal-known.js';
 
 /** Tells what is missing from the records of one directory. */
 export class SequenceWatch {
@@ -13,16 +12,17 @@ export class SequenceWatch {
   /** What is missing, and was given up by a salvage. */
   readonly notes: string[] = [];
   readonly #directory: string;
-  #manifest: Manifest | undefined;
+  readonly #known: KnownSequences;
   #last: bigint | undefined;
 
   private constructor(directory: string) {
     this.#directory = directory;
+    this.#known = new KnownSequences(createThreadpoolDriver(), directory);
   }
 
   static async open(directory: string): Promise<SequenceWatch> {
     const watch = new SequenceWatch(directory);
-    await watch.#readManifest();
+    await watch.#known.read();
     return watch;
   }
 
@@ -36,10 +36,7 @@ export class SequenceWatch {
 
   /** There are no more; `path` is the last file that was read. */
   async end(path: string | undefined): Promise<void> {
-    if (this.#missing() === undefined) return;
-    // Perhaps the log was cut meanwhile.
-    await this.#readManifest();
-    const missing = this.#missing();
+    const missing = await this.#known.missingBehind(this.#last);
     if (missing === undefined) return;
     const end =
       this.#last === undefined ? 'without a record' : `with sequence ${String(this.#last)}`;
@@ -50,12 +47,11 @@ export class SequenceWatch {
 
   async #skipped(last: bigint, sequence: bigint, segment: number, path: string): Promise<void> {
     const told = `'${path}': sequence ${String(sequence)} follows ${String(last)}`;
-    if (!isKnownGap(this.#manifest, last, sequence)) await this.#readManifest();
-    if (isKnownGap(this.#manifest, last, sequence)) {
+    if (await this.#known.hasGap(last, sequence)) {
       this.notes.push(`note: ${told}`);
       return;
     }
-    if ((this.#manifest?.firstNumber ?? 0) < segment) {
+    if (this.#known.firstNumber < segment) {
       this.damages.push(told);
       return;
     }
@@ -65,16 +61,5 @@ export class SequenceWatch {
         'they were read: start again',
       { path, sequence: last + 1n },
     );
-  }
-
-  /** The last sequence that the manifest knows, when it was not seen. */
-  #missing(): bigint | undefined {
-    const known = knownSegments(this.#manifest).findLast(({ last }) => last !== undefined)?.last;
-    return known !== undefined && known > (this.#last ?? 0n) ? known : undefined;
-  }
-
-  async #readManifest(): Promise<void> {
-    const reading = await readManifest(createThreadpoolDriver(), this.#directory);
-    this.#manifest = reading.kind === 'good' ? reading.manifest : undefined;
   }
 }
