@@ -124,10 +124,11 @@ Options:
 Exit codes:
   0    done, or nobody reads on
   1    the log ends in a torn tail or a tear (without -f)
-  2    it is corrupt
+  2    it is corrupt, or of a directory some of the last N are missing (without -f)
   64   the command line is wrong
   66   the directory holds no log
-  74   the log could not be opened or read, or the output could not be written
+  74   the log could not be opened or read, a checkpoint overtook it (without -f), or the output could not be
+       written
   130  Ctrl-C (SIGTERM: 143, SIGHUP: 129)
 `;
 

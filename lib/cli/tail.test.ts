@@ -17,6 +17,9 @@ import {
 } from '../fixtures/command.js';
 import { independentLog } from '../fixtures/independent.js';
 import { Wal } from '../index.js';
+import { segmentPath } from '../test-tools/wals.js';
+
+const VALUE = 'x'.repeat(90);
 
 function records(from: number, to: number): Buffer {
   const { bytes } = independentLog(
@@ -83,6 +86,32 @@ describe('tail', () => {
       expect(sequences(linesOf(all.stdout))).toEqual(range(46, 105));
       const last = await runCommand(['tail', folder, '-n', '2']);
       expect(last.stdout).toBe('104  put     "4"  "batch"\n105  put     "5"  "batch"\n');
+    });
+  });
+
+  const around = [...range(58, 66), 100];
+  it.each([
+    ['before the last ten', 2, {}, 0, undefined, range(91, 100)],
+    ['between them', 3, {}, 2, /: sequence 100 follows 66$/, around],
+    ['between them, as a salvage accepted', 3, { recovery: 'salvage' }, 0, /: note: .*66$/, around],
+    ['behind them', 4, {}, 2, /ends with sequence 99, and 100 was there$/, range(90, 99)],
+    ['behind them, as a trim accepted', 4, { recovery: 'trim' }, 0, undefined, range(90, 99)],
+  ] as const)('a segment is missing %s', async (_, number, options, code, words, printed) => {
+    await inFolder(async (folder) => {
+      // Segments 1 to 4: entries 1 to 33, 34 to 66, 67 to 99, and 100.
+      const wal = await Wal.open(folder, { maxFileSize: 4096 });
+      await wal.appendMany(range(1, 100).map((key) => ({ key: String(key), value: VALUE })));
+      await wal.close();
+      rmSync(segmentPath(folder, number));
+      if ('recovery' in options) await (await Wal.open(folder, options)).close();
+      const tail = await runCommand(['tail', folder, '--json']);
+      expect(tail.code).toBe(code);
+      expect(sequences(linesOf(tail.stdout))).toEqual(printed);
+      const told = linesOf(tail.stderr);
+      expect(told.length).toBe(words === undefined ? 0 : 1);
+      if (words !== undefined) expect(told[0]).toMatch(words);
+      const none = await runCommand(['tail', folder, '-n', '0']);
+      expect(none).toMatchObject({ code: 0, stdout: '', stderr: '' });
     });
   });
 

@@ -8,6 +8,7 @@ import { EXIT } from './exit-codes.js';
 import { describeEnd, exitCodeOf } from './log-end.js';
 import { Output } from './output.js';
 import { describeRecord, printJson } from './record-line.js';
+import { SequenceWatch } from './sequence-watch.js';
 import { SignalWatch } from './signals.js';
 import type { Streams } from './streams.js';
 import { TailGuard } from './tail-guard.js';
@@ -56,6 +57,8 @@ class Tail {
   readonly #signal: AbortSignal;
   readonly #complain: (text: string) => void;
   readonly #guard = new TailGuard();
+  /** Of a directory that is not followed: what is missing from the records printed. */
+  #watch: SequenceWatch | undefined;
   #skip = 0;
   #isDamaged = false;
 
@@ -74,13 +77,16 @@ class Tail {
   async run(): Promise<ExitCode> {
     const { log, count, follow } = this.#command;
     const target = await findTarget(log);
+    if (target.kind === 'directory' && !follow && count > 0) {
+      this.#watch = await SequenceWatch.open(target.path);
+    }
     const start = await findTailStart(target, count);
     const walk = await Walk.open(target, start);
     this.#skip = start.skip;
     try {
       await this.#printNews(walk);
       if (follow) return await this.#follow(walk, new TailWait(log, this.#signal));
-      return this.#conclude(walk);
+      return await this.#conclude(walk);
     } finally {
       await walk.close();
     }
@@ -92,7 +98,7 @@ class Tail {
       while (!this.#signal.aborted) {
         const { end } = walk;
         corruptLooks = end?.kind === 'corrupt' ? corruptLooks + 1 : 0;
-        if (corruptLooks >= CORRUPT_LOOKS_MAX) return this.#conclude(walk);
+        if (corruptLooks >= CORRUPT_LOOKS_MAX) return await this.#conclude(walk);
         await wait.next();
         try {
           await this.#goBackIfCut(walk);
@@ -128,6 +134,8 @@ class Tail {
     for await (const { segment, chunk } of steps) {
       for (const record of chunk) {
         if (follow) this.#guard.note(segment, record);
+        const skipped = this.#watch?.add(record.sequence, segment ?? 0, walk.path ?? '');
+        if (skipped !== undefined) await skipped;
         if (this.#skip > 0) {
           this.#skip -= 1;
           continue;
@@ -141,8 +149,12 @@ class Tail {
     }
   }
 
-  #conclude({ end }: Walk): ExitCode {
+  async #conclude({ end, path }: Walk): Promise<ExitCode> {
     if (this.#output.state.kind !== 'open' || this.#signal.aborted) return EXIT.OK;
+    await this.#watch?.end(path);
+    const { notes = [], damages = [] } = this.#watch ?? {};
+    for (const each of [...notes, ...damages]) this.#complain(each);
+    if (damages.length > 0) this.#isDamaged = true;
     if (end !== undefined && end.kind !== 'clean') this.#complain(describeEnd(end));
     if (this.#isDamaged) return EXIT.CORRUPT;
     return end === undefined ? EXIT.OK : exitCodeOf(end);
