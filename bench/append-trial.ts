@@ -1,18 +1,17 @@
-// Measures appends: N async loops, each awaiting its own append, for a while. A first run warms up
-// (compilation, allocation, the page cache) and is thrown away.
+// Measures appends: N async loops, each awaiting its own append, for a slice of time. A first run
+// warms up (compilation, allocation, the page cache) and is thrown away; between slices all callers
+// have stopped, and the process is at rest.
 
+import * as fs from 'node:fs';
+import { join } from 'node:path';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { AppendLog, AppendTask, TrialResult } from './contender.js';
+import type { AppendLog, AppendTask, Contender, TrialResult } from './contender.js';
 import { payload } from './log-file.js';
 import { recordBytes } from './record.js';
+import { comeToRest } from './rest.js';
+import type { Slice, Slices } from './slices.js';
 import { percentile } from './statistics.js';
-
-/** How long to warm up and to measure. */
-export interface Times {
-  readonly warmupMs: number;
-  readonly measureMs: number;
-}
 
 /** The clock is read about this often, not once per append: reading it costs as much as encoding. */
 const CHECK_MS = 1;
@@ -26,34 +25,90 @@ interface Run {
   readonly latenciesUs: readonly number[];
 }
 
-export async function measureAppends(
-  log: AppendLog,
-  task: AppendTask,
-  times: Times,
-): Promise<TrialResult> {
-  const load = new Load(log, task);
-  await load.run(times.warmupMs);
-  if (task.durability === 'disk') await log.flush();
-  await log.ready?.();
-  const histogram = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
-  histogram.enable();
-  const run = await load.run(times.measureMs);
-  log.atEnd?.();
-  // A loop that was starved until now records its one long delay here.
-  await delay(2 * DELAY_RESOLUTION_MS);
-  histogram.disable();
-  const late = Math.max(0, histogram.percentile(99) / 1e6 - DELAY_RESOLUTION_MS);
-  return {
-    operations: run.operations,
-    seconds: run.seconds,
-    bytes: run.operations * recordBytes(task.keyBytes, task.valueBytes),
-    p50Us: percentile(run.latenciesUs, 0.5),
-    p99Us: percentile(run.latenciesUs, 0.99),
-    cpuUs: run.cpuUs / run.operations,
-    rssBytes: process.resourceUsage().maxRSS * 1024,
-    loopDelayP99Ms: late,
-    ...(log.note !== undefined && { note: log.note }),
-  };
+/** What is open: a log in a directory of its own, and its callers. */
+interface Opened {
+  readonly log: AppendLog;
+  readonly load: Load;
+  readonly directory: string;
+  roundsLeft: number;
+}
+
+export class AppendTrial {
+  private readonly contender: Contender;
+  private readonly task: AppendTask;
+  private readonly directory: string;
+  private readonly slices: Slices;
+  private opened: Opened | undefined;
+  private logs = 0;
+
+  /** `directory` is empty, and the trial's own. */
+  constructor(contender: Contender, task: AppendTask, directory: string, slices: Slices) {
+    this.contender = contender;
+    this.task = task;
+    this.directory = directory;
+    this.slices = slices;
+  }
+
+  /** Opens a log and warms up on it. */
+  async open(): Promise<void> {
+    await this.fresh();
+  }
+
+  /** One slice, on a new log when the zeros of the last one are used up. */
+  async measure(): Promise<TrialResult> {
+    const opened = this.opened?.roundsLeft === 0 ? await this.fresh() : this.opened;
+    if (opened === undefined) throw new Error('measured before it was opened');
+    opened.roundsLeft--;
+    const { log, load } = opened;
+    const { task, slices } = this;
+    await load.run(slices.runUp);
+    const histogram = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
+    histogram.enable();
+    const run = await load.run(slices.measured);
+    // A loop that was starved until now records its one long delay here.
+    await delay(2 * DELAY_RESOLUTION_MS);
+    histogram.disable();
+    await this.rest(opened);
+    const late = Math.max(0, histogram.percentile(99) / 1e6 - DELAY_RESOLUTION_MS);
+    return {
+      operations: run.operations,
+      seconds: run.seconds,
+      bytes: run.operations * recordBytes(task.keyBytes, task.valueBytes),
+      p50Us: percentile(run.latenciesUs, 0.5),
+      p99Us: percentile(run.latenciesUs, 0.99),
+      cpuUs: run.cpuUs / run.operations,
+      rssBytes: process.resourceUsage().maxRSS * 1024,
+      loopDelayP99Ms: late,
+      ...(log.note !== undefined && { note: log.note }),
+    };
+  }
+
+  async close(): Promise<void> {
+    const { opened } = this;
+    this.opened = undefined;
+    await opened?.log.close();
+  }
+
+  private async fresh(): Promise<Opened> {
+    const { contender, task, slices, opened: old } = this;
+    if (contender.openLog === undefined) throw new Error('takes no appends');
+    await this.close();
+    if (old !== undefined) fs.rmSync(old.directory, { recursive: true });
+    const directory = join(this.directory, `log-${String(this.logs++)}`);
+    fs.mkdirSync(directory);
+    const log = await contender.openLog(task, { directory, zeroedBytes: slices.zeroedBytes });
+    const load = new Load(log, task);
+    const opened = { log, load, directory, roundsLeft: slices.roundsPerLog };
+    this.opened = opened;
+    await load.run(slices.warmup);
+    await this.rest(opened);
+    return opened;
+  }
+
+  private async rest({ log, directory }: Opened): Promise<void> {
+    await comeToRest(directory);
+    log.atEnd?.();
+  }
 }
 
 /** The callers, and the counts they share. */
@@ -64,6 +119,8 @@ class Load {
   private readonly value: Uint8Array;
   private sequence = 0;
   private operations = 0;
+  /** The last that the running slice may append. */
+  private lastSequence = 0;
   private nextCheck = 1;
   private stopped = false;
   private startedMs = 0;
@@ -78,8 +135,10 @@ class Load {
     ({ key: this.key, value: this.value } = payload(task));
   }
 
-  async run(ms: number): Promise<Run> {
+  /** Resolves when every append of the slice was awaited. */
+  async run({ ms, records }: Slice): Promise<Run> {
     this.operations = 0;
+    this.lastSequence = this.sequence + records;
     this.nextCheck = 1;
     this.stopped = false;
     this.latenciesUs = [];
@@ -106,7 +165,7 @@ class Load {
   }
 
   private async caller(ms: number): Promise<void> {
-    while (!this.stopped) {
+    while (this.mayAppend(1)) {
       await this.log.append(++this.sequence, this.key, this.value);
       if (++this.operations >= this.nextCheck) this.check(ms);
     }
@@ -114,7 +173,7 @@ class Load {
 
   /** One caller stands for all in the latencies, so that the others pay for no clock. */
   private async timedCaller(ms: number): Promise<void> {
-    while (!this.stopped) {
+    while (this.mayAppend(1)) {
       const before = performance.now();
       await this.log.append(++this.sequence, this.key, this.value);
       this.latenciesUs.push((performance.now() - before) * 1000);
@@ -125,7 +184,7 @@ class Load {
   /** Many records a call; who has no such call gets as many appends at once, and awaits them all. */
   private async manyCaller(ms: number, count: number): Promise<void> {
     const { log, key, value } = this;
-    while (!this.stopped) {
+    while (this.mayAppend(count)) {
       const first = this.sequence + 1;
       this.sequence += count;
       const one = (_: unknown, at: number): Promise<unknown> => log.append(first + at, key, value);
@@ -140,12 +199,22 @@ class Load {
 
   private check(ms: number): void {
     const elapsed = performance.now() - this.startedMs;
-    if (elapsed >= ms && !this.stopped) {
-      this.stopped = true;
-      this.mark();
-    }
+    if (elapsed >= ms && !this.stopped) this.stop();
     const perCheck = (this.operations / elapsed) * CHECK_MS;
     this.nextCheck = this.operations + Math.max(1, Math.floor(perCheck));
+  }
+
+  /** The slice ends here as well when as much was appended as there is room for. */
+  private mayAppend(count: number): boolean {
+    if (this.stopped) return false;
+    if (this.sequence + count <= this.lastSequence) return true;
+    this.stop();
+    return false;
+  }
+
+  private stop(): void {
+    this.stopped = true;
+    this.mark();
   }
 
   private mark(): void {

@@ -48,9 +48,7 @@ export interface AppendLog {
   appendMany?(first: number, count: number, key: Uint8Array, value: Uint8Array): Promise<unknown>;
   /** Makes everything appended durable; called within the measured time of a `disk` task. */
   flush(): Promise<void>;
-  /** After the warm-up: resolves when what was to be prepared aside from the appends is done. */
-  ready?(): Promise<void>;
-  /** After the measured time: throws when the trial did not measure what it claims to. */
+  /** After each slice: throws when it did not measure what it claims to. */
   atEnd?(): void;
   close(): Promise<void>;
   /** Said of the run, for example which driver was used. */
@@ -68,7 +66,7 @@ export interface ReplayResult {
 export interface OpenContext {
   /** An empty directory of this trial's own. */
   readonly directory: string;
-  /** How many bytes to zero ahead, for those who do so by hand. */
+  /** How many bytes to zero ahead, for those who do so by hand: no more will be appended. */
   readonly zeroedBytes: number;
 }
 
@@ -99,7 +97,7 @@ export interface Contender {
   recover?(task: RecoverTask, path: string): Promise<() => Promise<void>>;
 }
 
-/** What one trial measured. */
+/** What was measured in one round. */
 export interface TrialResult {
   /** Appends or records done within the measured time. */
   readonly operations: number;
@@ -113,7 +111,7 @@ export interface TrialResult {
   readonly cpuUs?: number;
   /** 99th percentile of how late the event loop's timers were, ms. */
   readonly loopDelayP99Ms?: number;
-  /** Peak resident memory of the trial's process, bytes. */
+  /** Peak resident memory of the process so far, bytes. */
   readonly rssBytes?: number;
   /** Said of the run, for example which driver was used. */
   readonly note?: string;

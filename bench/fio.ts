@@ -1,12 +1,13 @@
-// The floor: what the disk gives to a C program that does nothing but write. One trial runs fio
+// The floor: what the disk gives to a C program that does nothing but write. Each round runs fio
 // once, on a file zeroed beforehand.
 
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { zeroAhead } from './contenders/group-commit.js';
-import type { Times } from './append-trial.js';
 import type { AppendTask, TrialResult } from './contender.js';
+import { comeToRest } from './rest.js';
 
+const FILE_NAME = 'fio.data';
 const DURABLE_BYTES = 8 << 20;
 const SEQUENTIAL_BYTES = 256 << 20;
 
@@ -27,14 +28,40 @@ interface FioReport {
 /**
  * A durable task: 4 KiB O_DIRECT writes through an O_DSYNC descriptor, one at a time. A disk task:
  * 1 MiB O_DIRECT writes, eight in flight.
- *
- * @throws when fio is missing or failed, with the reason for the row.
  */
-export function measureFio(task: AppendTask, directory: string, times: Times): TrialResult {
+export class FioTrial {
+  private readonly task: AppendTask;
+  private readonly directory: string;
+  private readonly measureMs: number;
+
+  constructor(task: AppendTask, directory: string, measureMs: number) {
+    this.task = task;
+    this.directory = directory;
+    this.measureMs = measureMs;
+  }
+
+  /** Zeroes the file that all rounds overwrite. */
+  async open(): Promise<void> {
+    zeroAhead(join(this.directory, FILE_NAME), fileBytes(this.task));
+    await comeToRest(this.directory);
+  }
+
+  /** @throws when fio is missing or failed, with the reason for the row. */
+  measure(): Promise<TrialResult> {
+    return Promise.resolve(measureFio(this.task, this.directory, this.measureMs));
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+function fileBytes({ durability }: AppendTask): number {
+  return durability === 'durable' ? DURABLE_BYTES : SEQUENTIAL_BYTES;
+}
+
+function measureFio(task: AppendTask, directory: string, measureMs: number): TrialResult {
   const durable = task.durability === 'durable';
-  const file = join(directory, 'fio.data');
-  const bytes = durable ? DURABLE_BYTES : SEQUENTIAL_BYTES;
-  zeroAhead(file, bytes);
   const mode = durable
     ? ['--bs=4k', '--iodepth=1', '--sync=dsync']
     : ['--bs=1m', '--iodepth=8', '--end_fsync=1'];
@@ -42,13 +69,13 @@ export function measureFio(task: AppendTask, directory: string, times: Times): T
     'fio',
     [
       '--name=floor',
-      `--filename=${file}`,
-      `--size=${String(bytes)}`,
+      `--filename=${join(directory, FILE_NAME)}`,
+      `--size=${String(fileBytes(task))}`,
       '--ioengine=io_uring',
       '--rw=write',
       '--direct=1',
       '--time_based',
-      `--runtime=${String(times.measureMs)}ms`,
+      `--runtime=${String(measureMs)}ms`,
       '--lat_percentiles=1',
       '--output-format=json',
       ...mode,

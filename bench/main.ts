@@ -14,6 +14,7 @@ import { chosenWorkloads, estimateSeconds } from './plan.js';
 import { runPlan } from './runner.js';
 import { save } from './save.js';
 import { runSoak } from './soak.js';
+import { TrialProcess } from './trial-process.js';
 import { reportText } from './table.js';
 import { runWalFigures } from './wal-figures.js';
 import { WORKLOADS } from './workloads.js';
@@ -38,23 +39,28 @@ async function measure(options: BenchOptions): Promise<Report> {
   const cleanUp = (): void => {
     fs.rmSync(directory, { recursive: true, force: true });
   };
-  process.once('SIGINT', () => {
-    cleanUp();
-    process.exit(EXIT_INTERRUPTED);
-  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => {
+      void TrialProcess.killAll().then(() => {
+        cleanUp();
+        process.exit(EXIT_INTERRUPTED);
+      });
+    });
+  }
   try {
     const environment = describeEnvironment(directory, process.argv.slice(2));
     if (environment.fileSystem === 'tmpfs') {
       process.stderr.write('Warning: a tmpfs; durable figures mean nothing there (see --dir)\n');
     }
     for (const line of loadWarning(environment)) process.stderr.write(`${line}\n`);
-    const { rounds, warmupMs, measureMs, profileDirectory } = options;
+    const { rounds, recoverRounds, warmupMs, measureMs, profileDirectory } = options;
     const times = { warmupMs, measureMs };
     const progress = showProgress;
-    const plan = { workloads, rounds, times, directory, profileDirectory, progress };
-    const minutes = estimateSeconds(plan) / 60;
-    process.stderr.write(`About ${minutes.toFixed(1)} minutes on an idle machine\n`);
-    return { environment, rounds, measureMs, workloads: await runPlan(plan) };
+    const sizes = { rounds, recoverRounds, times };
+    const plan = { workloads, ...sizes, directory, profileDirectory, progress };
+    process.stderr.write(`About ${estimateSeconds(plan).toFixed(0)} s on an idle machine\n`);
+    const measured = await runPlan(plan);
+    return { environment, rounds, recoverRounds, measureMs, workloads: measured };
   } finally {
     if (process.stderr.isTTY) process.stderr.write(CLEAR_LINE);
     cleanUp();

@@ -8,8 +8,10 @@ function parsed(...argumentList: string[]) {
 }
 
 describe('command line', () => {
-  it('measures five rounds by default', () => {
-    expect(parsed()).toMatchObject({ mode: 'measure', tier: 'default', rounds: 5, workloads: [] });
+  it('measures nine rounds by default, and five of opening a log', () => {
+    const rounds = { rounds: 9, recoverRounds: 5 };
+    expect(parsed()).toMatchObject({ mode: 'measure', tier: 'default', ...rounds, workloads: [] });
+    expect(parsed('--rounds', '7')).toMatchObject({ rounds: 7, recoverRounds: 7 });
   });
 
   it('expands groups of workloads', () => {

@@ -14,6 +14,8 @@ export interface BenchOptions {
   /** Ids of contenders; empty means all. */
   readonly contenders: readonly string[];
   readonly rounds: number;
+  /** Of workloads that open a log: fewer by default, since each needs a new process. */
+  readonly recoverRounds: number;
   readonly warmupMs: number;
   readonly measureMs: number;
   readonly directory: string;
@@ -31,15 +33,16 @@ export interface BenchOptions {
 /** A command line that cannot be obeyed. */
 export class UsageError extends Error {}
 
-const ROUNDS = { quick: 3, default: 5, all: 5 } as const;
-const MEASURE_MS = { quick: 120, default: 150, all: 400 } as const;
+const ROUNDS = { quick: 5, default: 9, all: 9 } as const;
+const RECOVER_ROUNDS = 5;
+const MEASURE_MS = { quick: 80, default: 100, all: 200 } as const;
 const ROUNDS_MAX = 1000;
 const MEASURE_MS_MAX = 60_000;
 const WARMUP_SHARE = 0.4;
 const SOAK_MINUTES = 10;
 const SOAK_MINUTES_MAX = 10_000;
 
-export const HELP = `Measures uring-wal against its peers, interleaved, each trial in its own process.
+export const HELP = `Measures uring-wal against its peers, interleaved, each contender in a process of its own.
 
 Usage: npm run bench -- [options] [workload ...]
        npm run bench -- micro           single steps by Benchmark.js: encode, decode, CRC, one append
@@ -48,15 +51,16 @@ Usage: npm run bench -- [options] [workload ...]
        npm run bench -- wal             the segmented log: opening a large one, and rotation
        npm run bench -- --from FILE     table and chart of an earlier result, nothing measured
 
-Without names the default workloads run, for less than five minutes: databases and those who block only
+Without names the default workloads run, for three minutes: databases and those who block only
 with 64 callers. Those named run with every contender. A name may be a group: durable,
 written, disk, replay, recover.
 
 Options:
-  --quick            ours, the yardsticks and the floor only, 3 short rounds: 40 seconds
-  --all              every workload with every contender, longer trials
-  --rounds N         rounds; every row tells the median of them (default ${String(ROUNDS.default)}, 1 to ${String(ROUNDS_MAX)})
-  --measure MS       length of a trial in ms (default ${String(MEASURE_MS.default)})
+  --quick            ours, the yardsticks and the floor only, 5 rounds: 30 seconds
+  --all              every workload with every contender, longer slices
+  --rounds N         rounds; every row tells the median of them, 1 to ${String(ROUNDS_MAX)}
+                     (default ${String(ROUNDS.default)}; ${String(RECOVER_ROUNDS)} of opening a log)
+  --measure MS       length of a round's slice in ms (default ${String(MEASURE_MS.default)})
   --only ID[,ID...]  only these contenders
   --dir DIRECTORY    where the logs are written (default: bench/.data; not a tmpfs)
   --json FILE        write everything measured as JSON
@@ -94,6 +98,7 @@ export function parseOptions(argumentList: string[]): BenchOptions | 'help' | 'l
     workloads: mode === 'measure' ? positionals.flatMap(expandWorkload) : [],
     contenders: contenderIds(values.only),
     rounds: integer('--rounds', values.rounds, ROUNDS[tier], ROUNDS_MAX),
+    recoverRounds: integer('--rounds', values.rounds, RECOVER_ROUNDS, ROUNDS_MAX),
     measureMs,
     warmupMs: Math.ceil(measureMs * WARMUP_SHARE),
     directory: values.dir ?? DATA_DIRECTORY,

@@ -1,26 +1,25 @@
 // What a run measures, for how long, and how long all of it takes.
 
-import type { Times } from './append-trial.js';
 import type { Task } from './contender.js';
 import type { BenchOptions } from './options.js';
+import { roundsOf, type RunPlan } from './runner.js';
+import { slicesOf } from './slices.js';
 import { WORKLOADS, defaultContenders, type Workload } from './workloads.js';
 
-const WARMUP_MS = 300;
-const WARMUP_ONE_CALLER_MS = 600;
-/** Starting and ending a trial's process, s, and what one zeroes and reads in a second, bytes. */
-const TRIAL_OVERHEAD_SECONDS = 0.2;
-const PREPARED_BYTES_PER_SECOND = 1.2e9;
-
-interface EstimatedPlan {
-  readonly workloads: readonly Workload[];
-  readonly rounds: number;
-  readonly times: Times;
-}
+/** Measured on two cores and a virtual disk; each is the time beside the slices themselves, s. */
+const START_SECONDS = 0.15;
+const REST_SECONDS = 0.02;
+const FIO_SECONDS = 0.35;
+const RECOVER_SECONDS = 0.25;
+/** What is zeroed, built and read in a second, bytes. */
+const ZEROED_BYTES_PER_SECOND = 1.3e9;
+const RECOVERED_BYTES_PER_SECOND = 0.75e9;
+const BUILT_BYTES_PER_SECOND = 0.5e9;
 
 /** How many times what a contender may write at most it zeroes before. */
 function zeroedShares(task: Task, id: string): number {
   if (task.kind !== 'append') return 0;
-  if (id === 'ours-zeroed') return task.durability === 'durable' ? 3 : 2.1;
+  if (id === 'ours-zeroed') return task.durability === 'durable' ? 3 : 1.35;
   return id.startsWith('group-commit') ? 1 : 0;
 }
 
@@ -43,27 +42,34 @@ export function chosenWorkloads({ tier, workloads, contenders }: Choice): Worklo
   })).filter((workload) => workload.contenders.length > 0);
 }
 
+type Estimated = Pick<RunPlan, 'workloads' | 'rounds' | 'recoverRounds' | 'times'>;
+
 /** How long the plan takes on an idle machine, s, going by the length of its parts. */
-export function estimateSeconds({ workloads, rounds, times }: EstimatedPlan): number {
-  let seconds = 0;
-  for (const { task, contenders, zeroedBytesPerSecond } of workloads) {
-    const { warmupMs, measureMs } = timesOf(task, times);
-    const ms = task.kind === 'recover' ? 0 : warmupMs + measureMs;
-    for (const id of contenders) {
-      const zeroed = (zeroedShares(task, id) * zeroedBytesPerSecond * ms) / 1000;
-      const read = task.kind === 'recover' ? 2 * task.logBytes : 0;
-      seconds += TRIAL_OVERHEAD_SECONDS + ms / 1000 + (zeroed + read) / PREPARED_BYTES_PER_SECOND;
-    }
-  }
-  return seconds * rounds;
+export function estimateSeconds(plan: Estimated): number {
+  return plan.workloads
+    .map((workload) => workloadSeconds(workload, plan))
+    .reduce((sum, seconds) => sum + seconds, 0);
 }
 
-/**
- * Everybody warms up until the code is compiled and there is space ahead of the log: what is measured
- * is how a process runs, not how it starts. One caller makes a few thousand appends a second.
- */
-export function timesOf(task: Task, times: Times): Times {
-  if (task.kind !== 'append') return times;
-  const warmupMs = task.callers === 1 ? WARMUP_ONE_CALLER_MS : WARMUP_MS;
-  return { ...times, warmupMs: Math.max(times.warmupMs, warmupMs) };
+function workloadSeconds(workload: Workload, plan: Estimated): number {
+  const { task, contenders } = workload;
+  const rounds = roundsOf(plan, workload);
+  if (task.kind === 'recover') {
+    const once = RECOVER_SECONDS + task.logBytes / RECOVERED_BYTES_PER_SECOND;
+    return contenders.length * rounds * once + task.logBytes / BUILT_BYTES_PER_SECOND;
+  }
+  const { warmup, runUp, measured, roundsPerLog, zeroedBytes } = slicesOf(
+    workload,
+    plan.times,
+    rounds,
+  );
+  const logs = Math.ceil(rounds / roundsPerLog);
+  let seconds = 0;
+  for (const id of contenders) {
+    const zeroed = (zeroedShares(task, id) * zeroedBytes) / ZEROED_BYTES_PER_SECOND;
+    const opened = id === 'fio' ? 0 : logs * (warmup.ms / 1000 + REST_SECONDS + zeroed);
+    const other = id === 'fio' ? FIO_SECONDS : REST_SECONDS + runUp.ms / 1000;
+    seconds += START_SECONDS + opened + rounds * (measured.ms / 1000 + other);
+  }
+  return seconds;
 }

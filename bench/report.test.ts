@@ -25,6 +25,10 @@ function reportOf(name: string, rates: Record<string, number[]>): WorkloadReport
   return target === undefined ? base : { ...base, target: judge(target, base) };
 }
 
+function fail(): never {
+  throw new Error('there is no target');
+}
+
 const DURABLE = reportOf('durable-64', {
   ours: [100, 130, 160],
   'ours-direct': [150, 140, 160],
@@ -45,7 +49,9 @@ describe('judging', () => {
       atMost: false,
       ours: 'uring-wal, directIo',
       yardstick: 'hand-made group commit, node:fs',
-      reached: 1.5,
+      reached: 160 / 110,
+      reachedMin: 1.4,
+      reachedMax: 150 / 90,
       metRounds: 3,
       pairedRounds: 3,
       verdict: 'met',
@@ -71,6 +77,17 @@ describe('judging', () => {
     });
   });
 
+  it('takes the median of the ratios of the rounds, which a machine that drifts leaves alone', () => {
+    const ours = [150, 38, 600, 160, 155];
+    const peer = [100, 25, 400, 100, 100];
+    expect(reportOf('durable-64', { ours, 'group-commit': peer }).target).toMatchObject({
+      reached: 1.52,
+      reachedMin: 1.5,
+      reachedMax: 1.6,
+      verdict: 'met',
+    });
+  });
+
   it('calls a target without figures not met', () => {
     const { target } = reportOf('durable-1', { ours: [4000], fio: [] });
     expect(target).toMatchObject({ verdict: 'unmeasured' });
@@ -84,8 +101,25 @@ describe('output', () => {
   it('says aloud what was not measured, and where a peer wins', () => {
     const text = reportText(report, (line) => line);
     expect(text).toMatch(/lmdb +NOT MEASURED: not installed/);
-    expect(text).toMatch(/durable, 64 callers +uring-wal, directIo +≥ 1.4 × .* 1.50 × +met/);
+    expect(text).toMatch(
+      /durable, 64 callers +uring-wal, directIo +≥ 1.4 × .* 1.45 × \(1.40 … 1.67\) +met/,
+    );
+    expect(text).toMatch(/Reached is the median of the ratios/);
     expect(text).toMatch(/Where a peer wins\n.*writeSync, by 3.33 ×/);
+  });
+
+  it('shows results that have no ranges and no rounds of their own for opening a log', () => {
+    const { reachedMin, reachedMax, ...target } = DURABLE.target ?? fail();
+    expect([reachedMin, reachedMax]).toEqual([1.4, 150 / 90]);
+    const text = reportText(wholeReport([{ ...DURABLE, target }]), (line) => line);
+    expect(text).toMatch(/ 1.45 × +met/);
+    expect(text).toMatch(/Reached is the ratio of the medians/);
+    expect(text).toContain('medians of 3 rounds of 250 ms;');
+  });
+
+  it('says how many rounds there were of opening a log', () => {
+    const text = reportText({ ...report, recoverRounds: 2 }, (line) => line);
+    expect(text).toContain('medians of 3 rounds of 250 ms (2 of opening a log);');
   });
 
   it('names the best peer of each class that wins, and none that does not', () => {

@@ -9,6 +9,8 @@ import { entryOf } from './contenders/catalogue.js';
 export interface Report {
   readonly environment: Environment;
   readonly rounds: number;
+  /** Rounds of workloads that open a log, where these are not as many. */
+  readonly recoverRounds?: number;
   readonly measureMs: number;
   readonly workloads: readonly WorkloadReport[];
 }
@@ -48,17 +50,20 @@ export interface TargetReport {
   /** Titles of who was compared; undefined when one of them has no figures. */
   readonly ours?: string;
   readonly yardstick?: string;
+  /** The median of the ratios of the rounds, in each of which both were measured side by side. */
   readonly reached?: number;
+  readonly reachedMin?: number;
+  readonly reachedMax?: number;
   /** Rounds in which the target was met, and rounds in which both have a figure. */
   readonly metRounds: number;
   readonly pairedRounds: number;
   readonly verdict: Verdict;
 }
 
-/** `noisy`: the medians say one thing, but the rounds differ too much to believe it. */
+/** `noisy`: the median says one thing, but the rounds differ too much to believe it. */
 export type Verdict = 'met' | 'missed' | 'noisy' | 'unmeasured';
 
-/** A row whose rounds lie further apart than this factor is no yardstick, and proves nothing. */
+/** Ratios of rounds that lie further apart than this factor prove nothing. */
 const SPREAD_MAX = 2;
 /** One round in so many may stand apart: a machine is never quite alone. */
 const ROUNDS_PER_OUTLIER = 5;
@@ -83,7 +88,7 @@ export function rowOf(
     p99Us: middle((result) => result.p99Us),
     cpuUs: middle((result) => result.cpuUs),
     loopDelayP99Ms: middle((result) => result.loopDelayP99Ms),
-    rssBytes: middle((result) => result.rssBytes),
+    rssBytes: largest(results.flatMap(({ rssBytes }) => rssBytes ?? [])),
     note: results[0]?.note,
     missing,
   };
@@ -94,6 +99,17 @@ export function rowOf(
     summary: summarize(values),
     ...(Object.fromEntries(known) as Partial<RowReport>),
   };
+}
+
+/** Of a peak that was read again and again. */
+function largest(values: readonly number[]): number | undefined {
+  return values.length > 0 ? Math.max(...values) : undefined;
+}
+
+/** "medians of 9 rounds of 100 ms". */
+export function roundsWords({ rounds, recoverRounds = rounds, measureMs }: Report): string {
+  const others = recoverRounds === rounds ? '' : ` (${String(recoverRounds)} of opening a log)`;
+  return `medians of ${String(rounds)} rounds of ${String(measureMs)} ms${others}`;
 }
 
 /** The best of some rows; undefined when none has figures. */
@@ -136,22 +152,21 @@ export function judge(
   if (ours?.summary === undefined || other?.summary === undefined) {
     return { ...facts, metRounds: 0, pairedRounds: 0, verdict: 'unmeasured' };
   }
-  const reached = ours.summary.median / other.summary.median;
   const isMet = (ratio: number): boolean =>
     atMost ? ratio <= target.ratio : ratio >= target.ratio;
   const paired = Math.min(ours.values.length, other.values.length);
   const ratios = ours.values.slice(0, paired).map((value, at) => value / (other.values[at] ?? 0));
+  const { median: reached, min: reachedMin, max: reachedMax } = summarize(ratios);
   const metRounds = ratios.filter(isMet).length;
   const against = isMet(reached) ? paired - metRounds : metRounds;
-  const noisy =
-    against > Math.floor(paired / ROUNDS_PER_OUTLIER) ||
-    isWide(ours.values) ||
-    isWide(other.values);
+  const noisy = against > Math.floor(paired / ROUNDS_PER_OUTLIER) || isWide(ratios);
   return {
     ...facts,
     ours: ours.title,
     yardstick: other.title,
     reached,
+    reachedMin,
+    reachedMax,
     metRounds,
     pairedRounds: paired,
     verdict: noisy ? 'noisy' : isMet(reached) ? 'met' : 'missed',

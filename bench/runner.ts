@@ -1,105 +1,198 @@
-// Runs the trials: round by round, workload by workload, contender by contender, each in a process
-// of its own on an empty directory. Interleaving lets every contender see the same weather.
+// Runs workload by workload: every contender gets a process of its own that opens, warms up and
+// waits; then, round by round, each measures one slice in turn while the others are idle.
+// Interleaving lets every contender see the same weather. Where opening is what is measured, each
+// round has a new process.
 
-import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import { join } from 'node:path';
-import type { Times } from './append-trial.js';
 import type { RecoverTask, TrialResult } from './contender.js';
 import { buildLog, recordsIn } from './log-file.js';
-import { TRIAL_SCRIPT } from './paths.js';
-import { timesOf } from './plan.js';
+import { RECOVER_LOG, type Command, type Reply, type TrialSpec } from './protocol.js';
 import { recordBytes } from './record.js';
 import { judge, rowOf, type WorkloadReport } from './report.js';
-import { RECOVER_LOG, type TrialReport, type TrialSpec } from './trial.js';
+import { slicesOf, type Times } from './slices.js';
+import { TrialProcess } from './trial-process.js';
 import type { Workload } from './workloads.js';
-
-/** A trial that takes longer is ended, and its row says so. */
-const TRIAL_MS_MAX = 120_000;
-/** What a trial may print; more is a bug. */
-const OUTPUT_CHARACTERS_MAX = 1 << 20;
 
 export interface RunPlan {
   readonly workloads: readonly Workload[];
   readonly rounds: number;
+  /** Of workloads that open a log, each round in a new process. */
+  readonly recoverRounds: number;
   readonly times: Times;
   /** An existing directory of this run's own. */
   readonly directory: string;
   /** Where to write CPU profiles of ours, if anywhere. */
   readonly profileDirectory: string | undefined;
   readonly progress: (done: number, all: number, what: string) => void;
+  readonly start?: Start;
 }
+
+/** The part of a {@link TrialProcess} that a run needs. */
+export interface Started {
+  readonly isLive: boolean;
+  ask(command: Command): Promise<Reply>;
+  close(): Promise<Reply>;
+  kill(): Promise<void>;
+}
+
+export type Start = (spec: TrialSpec, nodeArguments: readonly string[]) => Started;
 
 interface Row {
-  readonly workload: Workload;
   readonly id: string;
+  readonly spec: TrialSpec;
   readonly results: TrialResult[];
   missing: string | undefined;
+  process: Started | undefined;
 }
 
+const startProcess: Start = (spec, nodeArguments) => new TrialProcess(spec, { nodeArguments });
+
 export async function runPlan(plan: RunPlan): Promise<WorkloadReport[]> {
-  const rows = plan.workloads.map((workload) =>
-    workload.contenders.map((id): Row => ({ workload, id, results: [], missing: undefined })),
-  );
-  const all = plan.rounds * rows.flat().length;
+  const reports: WorkloadReport[] = [];
+  const all = plan.workloads.reduce((sum, one) => sum + turnsOf(plan, one), 0);
   let done = 0;
-  for (let round = 0; round < plan.rounds; round++) {
-    for (const group of rows) {
-      for (let turn = 0; turn < group.length; turn++) {
-        const row = group[(turn + round) % group.length];
-        if (row === undefined) continue;
-        plan.progress(done++, all, `${row.workload.name}, ${row.id}`);
-        if (row.missing === undefined) await runTrial(plan, row, round);
+  const progress = (what: string): void => {
+    plan.progress(done++, all, what);
+  };
+  for (const workload of plan.workloads) {
+    const rows = await new WorkloadRun(plan, workload, progress).run();
+    const { name, title, task, metric, target } = workload;
+    const base = { name, title, task, metric, rows };
+    reports.push(target === undefined ? base : { ...base, target: judge(target, base) });
+  }
+  return reports;
+}
+
+/** How many rounds a workload has. */
+export function roundsOf(
+  { rounds, recoverRounds }: Pick<RunPlan, 'rounds' | 'recoverRounds'>,
+  { task }: Workload,
+): number {
+  return task.kind === 'recover' ? recoverRounds : rounds;
+}
+
+/** Slices, and a preparation of each contender. */
+function turnsOf(plan: RunPlan, workload: Workload): number {
+  return workload.contenders.length * (roundsOf(plan, workload) + 1);
+}
+
+/** Who measures when: every round begins with another one, and every other goes backwards. */
+export function orderOf<T>(all: readonly T[], round: number): T[] {
+  const first = all.length === 0 ? 0 : round % all.length;
+  const order = [...all.slice(first), ...all.slice(0, first)];
+  return round % 2 === 0 ? order : order.reverse();
+}
+
+class WorkloadRun {
+  private readonly plan: RunPlan;
+  private readonly workload: Workload;
+  private readonly progress: (what: string) => void;
+  private readonly rows: readonly Row[];
+  private readonly start: Start;
+  private readonly directory: string;
+
+  constructor(plan: RunPlan, workload: Workload, progress: (what: string) => void) {
+    this.plan = plan;
+    this.workload = workload;
+    this.progress = (what) => {
+      progress(`${workload.name}, ${what}`);
+    };
+    this.start = plan.start ?? startProcess;
+    this.directory = join(plan.directory, workload.name);
+    const { task } = workload;
+    const slices = slicesOf(workload, plan.times, roundsOf(plan, workload));
+    this.rows = workload.contenders.map((id) => {
+      const directory = task.kind === 'recover' ? this.directory : join(this.directory, id);
+      const spec = { contender: id, task, directory, slices };
+      return { id, spec, results: [], missing: undefined, process: undefined };
+    });
+  }
+
+  async run() {
+    const { rows, workload } = this;
+    for (const { spec } of rows) fs.mkdirSync(spec.directory, { recursive: true });
+    try {
+      if (workload.task.kind === 'recover') await this.measureOpening(workload.task);
+      else await this.measureWarm();
+    } finally {
+      await Promise.all(rows.flatMap((row) => row.process?.kill() ?? []));
+      removeDurably(this.directory, this.plan.directory);
+    }
+    return rows.map((row) => rowOf(workload, row.id, row.results, row.missing));
+  }
+
+  private async measureWarm(): Promise<void> {
+    const { rows, plan, workload } = this;
+    if (workload.task.kind === 'replay') {
+      for (const row of rows) await this.prepareReplay(row);
+    }
+    // All processes load while the first ones open: only what follows must be one at a time.
+    for (const row of rows) if (row.missing === undefined) this.startRow(row);
+    for (const row of rows) {
+      this.progress(`${row.id}: warm-up`);
+      await ask(row, 'open');
+    }
+    for (let round = 0; round < roundsOf(plan, workload); round++) {
+      for (const row of orderOf(rows, round)) {
+        this.progress(row.id);
+        await ask(row, 'measure');
+      }
+    }
+    for (const row of rows) if (row.process?.isLive === true) await row.process.close();
+  }
+
+  private async measureOpening(task: RecoverTask): Promise<void> {
+    const { rows, plan, workload } = this;
+    for (const row of rows) this.progress(`${row.id}: the log`);
+    for (let round = 0; round < roundsOf(plan, workload); round++) {
+      for (const row of orderOf(rows, round)) {
+        this.progress(row.id);
+        if (row.missing !== undefined) continue;
+        buildRecoverLog(join(row.spec.directory, RECOVER_LOG), task);
+        this.startRow(row, round);
+        await ask(row, 'open');
+        await ask(row, 'measure');
+        if (row.process?.isLive === true) await row.process.close();
       }
     }
   }
-  return rows.map((group, index) => {
-    const workload = plan.workloads[index] as Workload;
-    const reports = group.map((row) => rowOf(workload, row.id, row.results, row.missing));
-    const { name, title, task, metric, target } = workload;
-    const base = { name, title, task, metric, rows: reports };
-    return target === undefined ? base : { ...base, target: judge(target, base) };
-  });
+
+  /** In a process of its own, whose memory is not that of the replay. */
+  private async prepareReplay(row: Row): Promise<void> {
+    const process = this.start(row.spec, []);
+    row.process = process;
+    await ask(row, 'prepare');
+    if (process.isLive) await process.close();
+  }
+
+  private startRow(row: Row, round?: number): void {
+    row.process = this.start(row.spec, this.profileArguments(row, round));
+  }
+
+  private profileArguments(row: Row, round?: number): string[] {
+    const { profileDirectory } = this.plan;
+    if (profileDirectory === undefined || !row.id.startsWith('ours')) return [];
+    const suffix = round === undefined ? '' : `-${String(round)}`;
+    const name = `${this.workload.name}-${row.id}${suffix}.cpuprofile`;
+    return ['--cpu-prof', `--cpu-prof-dir=${profileDirectory}`, `--cpu-prof-name=${name}`];
+  }
 }
 
-async function runTrial(plan: RunPlan, row: Row, round: number): Promise<void> {
-  const { workload, id } = row;
-  const { task } = workload;
-  const shared = task.kind === 'recover';
-  const directory = join(plan.directory, shared ? workload.name : `${workload.name}-${id}`);
-  const times = timesOf(task, plan.times);
-  const seconds = (times.warmupMs + times.measureMs) / 1000;
-  const spec: TrialSpec = {
-    contender: id,
-    task,
-    phase: 'measure',
-    directory,
-    zeroedBytes: Math.ceil(workload.zeroedBytesPerSecond * seconds),
-    times,
-  };
-  const fresh = !fs.existsSync(directory);
-  if (fresh) fs.mkdirSync(directory);
-  if (task.kind === 'recover') prepareRecover(join(directory, RECOVER_LOG), task);
-  if (task.kind === 'replay' && fresh) {
-    const report = await runProcess({ ...spec, phase: 'prepare' }, []);
-    if (!report.ok) row.missing = report.reason;
+/** Asks, unless the row has failed; a failure ends its process and is what the row tells. */
+async function ask(row: Row, command: Command): Promise<void> {
+  if (row.missing !== undefined || row.process === undefined) return;
+  const reply = await row.process.ask(command);
+  if (!reply.ok) {
+    row.missing = reply.reason;
+    await row.process.kill();
+  } else if (reply.result !== undefined) {
+    row.results.push(reply.result);
   }
-  if (row.missing === undefined) {
-    const report = await runProcess(spec, profileArguments(plan, row, round));
-    if (!report.ok) row.missing = report.reason;
-    else if (report.result !== undefined) row.results.push(report.result);
-  }
-  if (task.kind === 'append') removeDurably(directory, plan.directory);
-}
-
-function profileArguments(plan: RunPlan, row: Row, round: number): string[] {
-  if (plan.profileDirectory === undefined || !row.id.startsWith('ours')) return [];
-  const name = `${row.workload.name}-${row.id}-${String(round)}.cpuprofile`;
-  return ['--cpu-prof', `--cpu-prof-dir=${plan.profileDirectory}`, `--cpu-prof-name=${name}`];
 }
 
 /** Builds the log unless it is there, of the right size: a contender may have left a tail. */
-function prepareRecover(path: string, task: RecoverTask): void {
+function buildRecoverLog(path: string, task: RecoverTask): void {
   const records = recordsIn(task.logBytes, task);
   const bytes = records * recordBytes(task.keyBytes, task.valueBytes);
   if (fs.existsSync(path)) {
@@ -109,43 +202,10 @@ function prepareRecover(path: string, task: RecoverTask): void {
   buildLog(path, task, records);
 }
 
-/** Removes a trial's files and commits that, so that the next trial does not pay for it. */
+/** Removes a workload's files and commits that, so that the next one does not pay for it. */
 function removeDurably(directory: string, parent: string): void {
   fs.rmSync(directory, { recursive: true, force: true });
   const fd = fs.openSync(parent, 'r');
   fs.fsyncSync(fd);
   fs.closeSync(fd);
-}
-
-function runProcess(spec: TrialSpec, nodeArguments: string[]): Promise<TrialReport> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [...nodeArguments, TRIAL_SCRIPT, JSON.stringify(spec)], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: TRIAL_MS_MAX,
-      killSignal: 'SIGKILL',
-    });
-    let output = '';
-    let errors = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      if (output.length < OUTPUT_CHARACTERS_MAX) output += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      if (errors.length < OUTPUT_CHARACTERS_MAX) errors += text;
-    });
-    child.once('error', (error) => {
-      resolve({ ok: false, reason: error.message });
-    });
-    child.once('close', (code, signal) => {
-      const line = output.trim().split('\n').at(-1) ?? '';
-      if (line.startsWith('{')) resolve(JSON.parse(line) as TrialReport);
-      else resolve({ ok: false, reason: crashReason(code, signal, errors) });
-    });
-  });
-}
-
-function crashReason(code: number | null, signal: string | null, errors: string): string {
-  const how = signal === null ? `exited with ${String(code)}` : `was ended by ${signal}`;
-  const lines = errors.trim().split('\n');
-  const why = lines.find((line) => line.includes('Error')) ?? lines.at(-1) ?? '';
-  return `the trial ${how}${why === '' ? '' : `: ${why.trim()}`}`;
 }

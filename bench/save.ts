@@ -7,8 +7,8 @@ import { chartSvg } from './chart.js';
 import { environmentLine, loadWarning } from './environment.js';
 import { BENCH_DIRECTORY, ROOT_DIRECTORY } from './paths.js';
 import { comparedWithRecorded } from './recorded.js';
-import type { Report } from './report.js';
-import { peersWin, TARGETS_NOTE, targetCells } from './table.js';
+import { roundsWords, type Report } from './report.js';
+import { peersWin, targetCells, targetsNote } from './table.js';
 
 const RESULTS_DIRECTORY = `${BENCH_DIRECTORY}/results`;
 const README_FILE = `${ROOT_DIRECTORY}/README.md`;
@@ -44,10 +44,10 @@ export function withFigures(readme: string, block: string): string {
 
 /** The figures as Markdown. */
 export function figuresBlock(report: Report): string {
-  const { environment, rounds, measureMs, workloads } = report;
+  const { environment, workloads } = report;
   const lines = [
     `${environmentLine(environment)} · ${environment.date} · commit ${environment.commit} · ` +
-      `\`${environment.command}\`, medians of ${String(rounds)} rounds of ${String(measureMs)} ms:`,
+      `\`${environment.command}\`, ${roundsWords(report)}:`,
     '',
     '![Bars: uring-wal, its peers and the floor, workload by workload](bench/results/latest.svg)',
     '',
@@ -60,7 +60,7 @@ export function figuresBlock(report: Report): string {
   if (rows.length > 0) {
     const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
     lines.push(row(TARGET_HEADING), row(TARGET_HEADING.map(() => '---')), ...rows.map(row), '');
-    lines.push(TARGETS_NOTE, '');
+    lines.push(targetsNote(workloads), '');
   }
   const wins = peersWin(workloads);
   if (wins.length > 0) {

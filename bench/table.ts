@@ -3,7 +3,7 @@
 import { environmentLine, loadWarning } from './environment.js';
 import { figure, metricWords, significant } from './format.js';
 import { comparedWithRecorded } from './recorded.js';
-import { bestOf, bestOurs, bestPeer } from './report.js';
+import { bestOf, bestOurs, bestPeer, roundsWords } from './report.js';
 import type { Report, RowReport, TargetReport, WorkloadReport } from './report.js';
 import { lowerIsBetter } from './workloads.js';
 
@@ -11,13 +11,13 @@ type Column = readonly [heading: string, cell: (row: RowReport) => string];
 
 /** The whole report; `bold` marks our rows. */
 export function reportText(report: Report, bold: (text: string) => string): string {
-  const { environment, rounds, measureMs } = report;
+  const { environment } = report;
   const blocks = report.workloads.map((workload) => workloadText(workload, bold));
   return [
     `uring-wal bench · ${environment.date} · commit ${environment.commit}`,
     environmentLine(environment),
-    `${environment.command}: medians of ${String(rounds)} rounds of ${String(measureMs)} ms; ` +
-      'every trial in its own process, interleaved',
+    `${environment.command}: ${roundsWords(report)}; ` +
+      'each contender in a process of its own, interleaved',
     ...loadWarning(environment),
     '',
     ...blocks,
@@ -121,14 +121,28 @@ export function verdict(target: TargetReport): string {
 export function targetCells({ title, target }: WorkloadReport): string[] | undefined {
   if (target === undefined) return undefined;
   const wanted = `${target.atMost ? '≤' : '≥'} ${String(target.ratio)} × ${target.yardstick ?? '?'}`;
-  const reached = target.reached === undefined ? '?' : `${target.reached.toFixed(2)} ×`;
-  return [title, target.ours ?? '?', wanted, reached, verdict(target)];
+  return [title, target.ours ?? '?', wanted, reachedText(target), verdict(target)];
+}
+
+/** "1.50 × (1.41 … 1.62)"; results of earlier versions have no range. */
+function reachedText({ reached, reachedMin, reachedMax }: TargetReport): string {
+  if (reached === undefined) return '?';
+  const middle = `${reached.toFixed(2)} ×`;
+  if (reachedMin === undefined || reachedMax === undefined) return middle;
+  return `${middle} (${reachedMin.toFixed(2)} … ${reachedMax.toFixed(2)})`;
 }
 
 /** Said below every table of targets. */
-export const TARGETS_NOTE =
-  'Ours is the best of its rows by median, a choice that an application makes by options; so is ' +
-  'the peer. Peers that block the event loop do not count.';
+export function targetsNote(workloads: readonly WorkloadReport[]): string {
+  const isPaired = workloads.some(({ target }) => target?.reachedMin !== undefined);
+  const how = isPaired
+    ? 'the median of the ratios of the rounds, and in brackets the smallest and the largest'
+    : 'the ratio of the medians';
+  return (
+    `Reached is ${how}. Ours is the best of its rows by median, a choice that an application ` +
+    'makes by options; so is the peer. Peers that block the event loop do not count.'
+  );
+}
 
 function targetsText(workloads: readonly WorkloadReport[]): string {
   const lines = workloads.flatMap((workload) => {
@@ -140,7 +154,7 @@ function targetsText(workloads: readonly WorkloadReport[]): string {
   const rows = lines.map(
     (line) => `  ${line.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  ')}`,
   );
-  return ['Targets', ...rows, `  ${TARGETS_NOTE}`, ''].join('\n');
+  return ['Targets', ...rows, `  ${targetsNote(workloads)}`, ''].join('\n');
 }
 
 function recordedText(workloads: readonly WorkloadReport[]): string {

@@ -1,121 +1,100 @@
-// One trial, in a process of its own: `node trial.js SPEC`, where SPEC is the JSON of a TrialSpec.
-// Prints one line of JSON, a TrialReport.
+// The process of one contender in one workload: `node trial.js SPEC`, where SPEC is the JSON of a
+// TrialSpec. It obeys the commands that come over its IPC channel, one after the other, and is idle
+// between them. It ends when the channel does.
 
-import * as fs from 'node:fs';
-import { performance } from 'node:perf_hooks';
-import { join } from 'node:path';
-import { measureAppends, type Times } from './append-trial.js';
+import { AppendTrial } from './append-trial.js';
 import { entryOf } from './contenders/catalogue.js';
-import type { Contender, RecoverTask, ReplayTask, Task, TrialResult } from './contender.js';
-import { measureFio } from './fio.js';
-import { payload } from './log-file.js';
-import { recordBytes } from './record.js';
+import type { Contender, RecoverTask, ReplayTask, TrialResult } from './contender.js';
+import { FioTrial } from './fio.js';
+import type { Command, Reply, TrialSpec } from './protocol.js';
+import { measureRecover, measureReplay, replayOnce, warmPageCache } from './read-trial.js';
+import { comeToRest } from './rest.js';
 
-export interface TrialSpec {
-  readonly contender: string;
-  readonly task: Task;
-  /** `prepare` builds what every trial of the row reads. */
-  readonly phase: 'prepare' | 'measure';
-  readonly directory: string;
-  readonly zeroedBytes: number;
-  readonly times: Times;
+/** What is measured slice by slice. */
+interface Trial {
+  open(): Promise<void>;
+  measure(): Promise<TrialResult>;
+  close(): Promise<void>;
 }
 
-/** The result, or the reason why there is none. */
-export type TrialReport =
-  | { readonly ok: true; readonly result: TrialResult | undefined }
-  | { readonly ok: false; readonly reason: string };
-
-/** The name of a recover workload's log in its directory. */
-export const RECOVER_LOG = 'recover.log';
-const WARM_CHUNK_BYTES = 1 << 20;
-
-async function run(spec: TrialSpec): Promise<TrialResult | undefined> {
-  const { task, directory, times } = spec;
+async function trialOf(spec: TrialSpec): Promise<Trial> {
+  const { task, directory, slices } = spec;
   const { load } = entryOf(spec.contender);
   if (load === undefined) {
-    if (task.kind === 'append') return measureFio(task, directory, times);
-    throw new Error('fio only writes');
+    if (task.kind !== 'append') throw new Error('fio only writes');
+    return new FioTrial(task, directory, slices.measured.ms);
   }
   const contender = await load();
-  if (task.kind === 'append') {
-    if (contender.openLog === undefined) throw new Error('takes no appends');
-    const log = await contender.openLog(task, { directory, zeroedBytes: spec.zeroedBytes });
-    const result = await measureAppends(log, task, times);
-    await log.close();
-    return result;
+  switch (task.kind) {
+    case 'append':
+      return new AppendTrial(contender, task, directory, slices);
+    case 'replay':
+      return replayTrial(contender, task, spec);
+    case 'recover':
+      return recoverTrial(contender, task, directory);
   }
-  if (task.kind === 'recover') return await measureRecover(contender, task, directory);
-  if (spec.phase === 'measure') return await measureReplay(contender, task, directory, times);
-  await contender.prepareReplay?.(task, directory);
-  return undefined;
 }
 
-/** Replays once to warm up, then again and again until the time is over. */
-async function measureReplay(
-  contender: Contender,
-  task: ReplayTask,
-  directory: string,
-  { measureMs }: Times,
-): Promise<TrialResult> {
-  if (contender.replay === undefined) throw new Error('cannot be replayed');
-  await contender.replay(task, directory);
-  const cpu = process.cpuUsage();
-  const before = performance.now();
-  let operations = 0;
-  let elapsedMs = 0;
-  while (elapsedMs < measureMs) {
-    const { records, check } = await contender.replay(task, directory);
-    if (records !== task.records || check !== expectedCheck(task)) {
-      throw new Error(`replayed ${String(records)} of ${String(task.records)} records, or wrongly`);
+function replayTrial(contender: Contender, task: ReplayTask, spec: TrialSpec): Trial {
+  const { directory, slices } = spec;
+  return {
+    open: async () => {
+      await replayOnce(contender, task, directory);
+      await comeToRest(directory);
+    },
+    measure: () => measureReplay(contender, task, directory, slices.measured.ms),
+    close: () => Promise.resolve(),
+  };
+}
+
+function recoverTrial(contender: Contender, task: RecoverTask, directory: string): Trial {
+  return {
+    open: () => {
+      warmPageCache(directory);
+      return Promise.resolve();
+    },
+    measure: () => measureRecover(contender, task, directory),
+    close: () => Promise.resolve(),
+  };
+}
+
+/** Obeys one command after the other. */
+export class Obedient {
+  private readonly spec: TrialSpec;
+  private trial: Trial | undefined;
+
+  constructor(spec: TrialSpec) {
+    this.spec = spec;
+  }
+
+  async obey(command: Command): Promise<Reply> {
+    try {
+      const result = await this.run(command);
+      return result === undefined ? { ok: true } : { ok: true, result };
+    } catch (error) {
+      return { ok: false, reason: reasonOf(error) };
     }
-    operations += records;
-    elapsedMs = performance.now() - before;
   }
-  const used = process.cpuUsage(cpu);
-  return {
-    operations,
-    seconds: elapsedMs / 1000,
-    bytes: operations * recordBytes(task.keyBytes, task.valueBytes),
-    cpuUs: (used.user + used.system) / operations,
-    rssBytes: process.resourceUsage().maxRSS * 1024,
-  };
-}
 
-/** What {@link ReplayResult.check} must be. */
-function expectedCheck(task: ReplayTask): number {
-  return task.records * ((payload(task).key[0] ?? 0) + task.valueBytes);
-}
-
-async function measureRecover(
-  contender: Contender,
-  task: RecoverTask,
-  directory: string,
-): Promise<TrialResult> {
-  if (contender.recover === undefined) throw new Error('recovers nothing');
-  const path = join(directory, RECOVER_LOG);
-  warmPageCache(path);
-  const cpu = process.cpuUsage();
-  const before = performance.now();
-  const close = await contender.recover(task, path);
-  const seconds = (performance.now() - before) / 1000;
-  const used = process.cpuUsage(cpu);
-  await close();
-  return {
-    operations: 1,
-    seconds,
-    bytes: task.logBytes,
-    cpuUs: used.user + used.system,
-    rssBytes: process.resourceUsage().maxRSS * 1024,
-  };
-}
-
-/** Ours reads past the page cache and may empty it; those who trust it are to find it full. */
-function warmPageCache(path: string): void {
-  const bytes = Buffer.allocUnsafe(WARM_CHUNK_BYTES);
-  const fd = fs.openSync(path, 'r');
-  while (fs.readSync(fd, bytes) > 0);
-  fs.closeSync(fd);
+  private async run(command: Command): Promise<TrialResult | undefined> {
+    const { spec } = this;
+    switch (command) {
+      case 'prepare':
+        if (spec.task.kind !== 'replay') throw new Error('only replays are prepared');
+        await (await entryOf(spec.contender).load?.())?.prepareReplay?.(spec.task, spec.directory);
+        return undefined;
+      case 'open':
+        this.trial = await trialOf(spec);
+        await this.trial.open();
+        return undefined;
+      case 'measure':
+        if (this.trial === undefined) throw new Error('measured before it was opened');
+        return await this.trial.measure();
+      case 'close':
+        await this.trial?.close();
+        return undefined;
+    }
+  }
 }
 
 function reasonOf(error: unknown): string {
@@ -124,11 +103,21 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? (error.message.split('\n')[0] ?? 'failed') : String(error);
 }
 
-if (process.argv[2] !== undefined && process.argv[1]?.endsWith('trial.js') === true) {
-  const spec = JSON.parse(process.argv[2]) as TrialSpec;
-  const report: TrialReport = await run(spec).then(
-    (result) => ({ ok: true, result }),
-    (error: unknown) => ({ ok: false, reason: reasonOf(error) }),
-  );
-  process.stdout.write(`${JSON.stringify(report)}\n`);
+function serve(spec: TrialSpec, send: (reply: Reply, sent: () => void) => void): void {
+  const obedient = new Obedient(spec);
+  process.on('message', (command: Command) => {
+    void obedient.obey(command).then((reply) => {
+      send(reply, () => {
+        if (command === 'close') process.exit();
+      });
+    });
+  });
+  process.once('disconnect', () => process.exit());
+}
+
+if (process.argv[1]?.endsWith('trial.js') === true && process.send !== undefined) {
+  const send = process.send.bind(process);
+  serve(JSON.parse(process.argv[2] ?? '') as TrialSpec, (reply, sent) => {
+    send(reply, undefined, {}, sent);
+  });
 }

@@ -6,7 +6,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import type { AppendLog, Contender, OpenContext } from '../contender.js';
 import { encodePut, recordBytes } from '../record.js';
-import { zeroAhead } from './group-commit.js';
+import { checkZeros, zeroAhead } from './group-commit.js';
 
 const BLOCK_BYTES = 4096;
 const PAGE_BYTES = 65536;
@@ -46,6 +46,7 @@ class Batch {
 
 class GroupCommitDirect implements AppendLog {
   private readonly fd: number;
+  private readonly zeroedBytes: number;
   /** Where the block stands that the filling batch starts with. */
   private position = 0;
   private filling = new Batch();
@@ -71,6 +72,7 @@ class GroupCommitDirect implements AppendLog {
     zeroAhead(path, context.zeroedBytes);
     const { O_WRONLY, O_DSYNC, O_DIRECT } = fs.constants;
     this.fd = fs.openSync(path, O_WRONLY | O_DSYNC | O_DIRECT);
+    this.zeroedBytes = context.zeroedBytes;
   }
 
   append(sequence: number, key: Uint8Array, value: Uint8Array): Promise<void> {
@@ -85,6 +87,10 @@ class GroupCommitDirect implements AppendLog {
 
   flush(): Promise<void> {
     return Promise.resolve();
+  }
+
+  atEnd(): void {
+    checkZeros(this.position, this.zeroedBytes);
   }
 
   close(): Promise<void> {

@@ -39,6 +39,7 @@ it.each([
     }
   };
   await Promise.all(Array.from({ length: task.callers }, caller));
+  expect(() => log.atEnd?.()).toThrow(/zeros did not last/);
   await log.close();
   const bytes = fs.readFileSync(join(directory, 'group-commit.log'));
   const seen: number[] = [];

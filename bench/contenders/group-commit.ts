@@ -55,6 +55,7 @@ class Batch {
 class GroupCommit implements AppendLog {
   private readonly fd: number;
   private readonly blocking: boolean;
+  private readonly zeroedBytes: number;
   private position = 0;
   private filling = new Batch();
   private spare: Batch | undefined = new Batch();
@@ -74,6 +75,7 @@ class GroupCommit implements AppendLog {
     const dsync = task.durability === 'durable' ? fs.constants.O_DSYNC : 0;
     this.fd = fs.openSync(path, fs.constants.O_WRONLY | dsync);
     this.blocking = blocking;
+    this.zeroedBytes = context.zeroedBytes;
   }
 
   append(sequence: number, key: Uint8Array, value: Uint8Array): Promise<void> {
@@ -89,6 +91,10 @@ class GroupCommit implements AppendLog {
   flush(): Promise<void> {
     fs.fdatasyncSync(this.fd);
     return Promise.resolve();
+  }
+
+  atEnd(): void {
+    checkZeros(this.position, this.zeroedBytes);
   }
 
   close(): Promise<void> {
@@ -138,6 +144,12 @@ export function zeroAhead(path: string, bytes: number): void {
   for (let at = 0; at < bytes; at += zeros.length) fs.writeSync(fd, zeros, 0, zeros.length, at);
   fs.fsyncSync(fd);
   fs.closeSync(fd);
+}
+
+/** Throws when more was written than was zeroed. */
+export function checkZeros(position: number, zeroedBytes: number): void {
+  if (position <= zeroedBytes) return;
+  throw new Error('the zeros did not last for the measurement: zero more beforehand');
 }
 
 async function replay(path: string, blocking: boolean): Promise<ReplayResult> {

@@ -65,8 +65,8 @@ async function openLog(
   context: OpenContext,
 ): Promise<AppendLog & { note: string }> {
   const path = join(context.directory, 'uring.wal');
-  // Three times as much will be zeroed, of which a log that is synced may use a third.
-  const share = task.durability === 'durable' ? 1 : 0.7;
+  // Three times as much will be zeroed, of which a log that is synced often may use a third.
+  const share = task.durability === 'durable' ? 1 : UNSYNCED_SHARE;
   const bytes = Math.min(Math.ceil(context.zeroedBytes * share), PREALLOCATE_BYTES_MAX);
   const writer = await UringWalWriter.open(path, {
     ...options(variant, task.durability),
@@ -95,6 +95,8 @@ async function openLog(
   };
 }
 
+/** All that is zeroed, three times this, is a third more than what will be appended. */
+const UNSYNCED_SHARE = 0.45;
 /** A log that is hardly begun gets no zeros. */
 const GROWTH_BYTES = 64 * 1024;
 const ZEROS_MS_MAX = 20_000;
