@@ -37,7 +37,7 @@ export const LAYERS = [
         'write-mode',
         'zero-ahead',
       ],
-      ...['scan', 'tail', 'wal-record', 'window'],
+      ...['read-ahead', 'scan', 'tail', 'wal-record', 'window'],
       ...['segments', 'sequence-trail', 'settlement', 'sync-alone', 'sync-goal', 'watermarks'],
     ],
     io: [],

@@ -208,7 +208,11 @@ export class WalReader implements AsyncIterable<WalRecord> {
       });
     }
     for (let size = await this.#size(); ;) {
-      const window = new FileWindow(this.#driver, this.#file, { size, pastCache: false });
+      const window = new FileWindow(this.#driver, this.#file, {
+        size,
+        pastCache: false,
+        readsAhead: true,
+      });
       try {
         const runs = scanFile(window, this.#offset);
         let next = await runs.next();

@@ -81,7 +81,7 @@ export async function recoverFile(
   // Clean pages left by a failed sync can differ from the disk, for this scan and for later readers.
   await file.dropCache();
   const size = await file.size();
-  const window = new FileWindow(driver, file, { size, pastCache: true });
+  const window = new FileWindow(driver, file, { size, pastCache: true, readsAhead: true });
   try {
     const tally = new Tally();
     const end = await walk(window, tally, start);

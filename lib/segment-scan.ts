@@ -57,7 +57,7 @@ export async function scanSegment(
   try {
     await file.dropCache();
     const size = await file.size();
-    const window = new FileWindow(driver, file, { size, pastCache: true });
+    const window = new FileWindow(driver, file, { size, pastCache: true, readsAhead: true });
     try {
       const scan = new SegmentScan(segment);
       const from = segment.bytes;

@@ -148,7 +148,11 @@ class DirectoryReading {
 
   async *#readFile(file: IoFile): AsyncGenerator<WalRecord, WalEnd, void> {
     for (let size = await file.size(); ;) {
-      const window = new FileWindow(this.#driver, file, { size, pastCache: false });
+      const window = new FileWindow(this.#driver, file, {
+        size,
+        pastCache: false,
+        readsAhead: true,
+      });
       try {
         return yield* this.#readWindow(window);
       } catch (error) {

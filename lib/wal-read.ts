@@ -148,7 +148,8 @@ class Reading {
     try {
       const file = await this.#open(segment);
       const bytesMax = Math.max(1, size - from);
-      const window = new FileWindow(driver, file, { size, pastCache: false, bytesMax });
+      const options = { size, pastCache: false, bytesMax, readsAhead: true };
+      const window = new FileWindow(driver, file, options);
       try {
         const runs = scanFile(window, from);
         let next = await runs.next();

@@ -2,8 +2,10 @@
 // reads and the end of the file, so that nobody else has to.
 
 import { directUnit } from './direct-io.js';
-import { WalError, errnoOf } from './errors.js';
+import { WalError } from './errors.js';
 import type { IoDriver, IoFile, IoMemory } from './io/driver.js';
+import { type Chunk, ReadAhead } from './read-ahead.js';
+import { isInterruption } from './write-fully.js';
 
 /** How much is read at once, in bytes, where the file has that much. */
 export const WINDOW_BYTES = 1024 * 1024;
@@ -18,17 +20,24 @@ export interface WindowOptions {
   readonly pastCache: boolean;
   /** How much is read at once, in bytes, where no more is wanted. Default {@link WINDOW_BYTES}. */
   readonly bytesMax?: number;
+  /** Who walks on through the file has the next part read meanwhile. Default false. */
+  readonly readsAhead?: boolean;
 }
 
-/** Part of a file in memory: `bytes[0, filled)` is the file from `position` on. */
+/** Part of a file in memory. */
 export class FileWindow {
   readonly size: number;
+  /** Offset in the file of `bytes[0]`, whether that is filled or not: it may be negative. */
   position = 0;
+  /** End of what was read, in `bytes`. */
   filled = 0;
+  /** Start of what was read. */
+  #start = 0;
   readonly #driver: IoDriver;
   readonly #file: IoFile;
   readonly #pastCache: boolean;
   readonly #unit: number;
+  readonly #ahead: ReadAhead | undefined;
   #memory: IoMemory;
 
   constructor(driver: IoDriver, file: IoFile, options: WindowOptions) {
@@ -38,7 +47,11 @@ export class FileWindow {
     this.#pastCache = options.pastCache && file.pastCache !== undefined;
     this.#unit = this.#pastCache ? (file.pastCache?.unit ?? 1) : directUnit(file);
     const bytesMax = Math.min(WINDOW_BYTES, options.bytesMax ?? WINDOW_BYTES);
-    this.#memory = this.#memoryFor(this.#roundUp(Math.min(bytesMax, Math.max(1, this.size))), 0);
+    const bytes = this.#roundUp(Math.min(bytesMax, Math.max(1, this.size)));
+    this.#memory = this.#memoryFor(bytes, 0);
+    if (options.readsAhead !== true || bytes >= this.size) return;
+    const how = { bytes, unit: this.#unit, size: this.size, pastCache: this.#pastCache };
+    this.#ahead = new ReadAhead(driver, file, how);
   }
 
   get bytes(): Uint8Array {
@@ -52,9 +65,22 @@ export class FileWindow {
    */
   async load(position: number, wanted: number): Promise<number> {
     const end = Math.min(position + wanted, this.size);
-    if (position >= this.position && end <= this.position + this.filled) {
-      return position - this.position;
+    const isInside = position >= this.position + this.#start;
+    if (isInside && end <= this.position + this.filled) return position - this.position;
+    const isNext = this.filled === 0 || (isInside && position <= this.position + this.filled);
+    const chunk = await this.#ahead?.take();
+    if (chunk !== undefined && isNext && this.#enter(chunk, position, end)) {
+      await this.#fill(end - this.position);
+    } else {
+      if (chunk !== undefined) this.#ahead?.giveUnused(chunk.memory);
+      await this.#read(position, end);
     }
+    if (isNext) this.#ahead?.start(this.position + this.filled);
+    return position - this.position;
+  }
+
+  /** Reads from `position` on, to `end` at least. */
+  async #read(position: number, end: number): Promise<void> {
     const start = position - (position % this.#unit);
     const needed = this.#roundUp(end - start);
     if (needed > this.#memory.bytes.length) {
@@ -63,12 +89,40 @@ export class FileWindow {
       this.#memory = this.#memoryFor(needed, position);
     }
     this.position = start;
+    this.#start = 0;
     this.filled = 0;
     await this.#fill(end - start);
-    return position - start;
+  }
+
+  /**
+   * Goes on in a chunk that was read ahead, with what the window has from `position` on in front of it.
+   * False when that, or what is wanted, does not fit. Throws when the chunk could not be read.
+   */
+  #enter(chunk: Chunk, position: number, end: number): boolean {
+    const { memory, head } = chunk;
+    const before = chunk.position - position;
+    const base = chunk.position - head;
+    if (before > head || end - base > memory.bytes.length) return false;
+    if (chunk.error !== undefined && !isInterruption(chunk.error)) {
+      this.#ahead?.giveUnused(memory);
+      throw readError(this.#file.path, chunk.position, chunk.error);
+    }
+    const from = position - this.position;
+    memory.bytes.set(this.bytes.subarray(from, from + before), head - before);
+    this.#ahead?.giveUsed(this.#memory);
+    this.#memory = memory;
+    this.position = base;
+    this.#start = head - before;
+    const reached = head + chunk.count;
+    this.filled = Math.min(
+      this.size - base,
+      base + reached < this.size ? reached - (reached % this.#unit) : reached,
+    );
+    return true;
   }
 
   release(): void {
+    this.#ahead?.stop();
     this.#memory.release();
   }
 
@@ -93,8 +147,7 @@ export class FileWindow {
         const options = { pastCache: this.#pastCache };
         count = await this.#file.read(this.#memory, this.filled, length, at, options);
       } catch (error) {
-        const errno = errnoOf(error);
-        if ((errno === 'EINTR' || errno === 'EAGAIN') && ++retries <= READ_RETRIES_MAX) continue;
+        if (isInterruption(error) && ++retries <= READ_RETRIES_MAX) continue;
         throw readError(this.#file.path, at, error);
       }
       if (count === 0) throw readError(this.#file.path, at, undefined);
