@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { AppendTrial } from './append-trial.js';
 import type { AppendTask, Contender } from './contender.js';
 import type { Slices } from './slices.js';
+import { charactersWritten } from './test-environment.js';
 
 const CALLERS = 4;
 const TASK: AppendTask = {
@@ -111,6 +112,14 @@ it('takes a new log in an empty directory when the zeros of one are used up', as
     'atEnd',
   ]);
   expect(fs.readdirSync(directory)).toEqual(['log-1']);
+});
+
+it('touches as much page cache as a slice may need before it', async () => {
+  const trial = new AppendTrial(new Fake(), TASK, directory, SLICES);
+  await trial.open();
+  const before = charactersWritten();
+  await trial.measure();
+  expect(charactersWritten() - before).toBeGreaterThanOrEqual(108 * 145);
 });
 
 it('fails when the contender says that the slice was not what it claims to be', async () => {

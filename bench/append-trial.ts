@@ -10,6 +10,7 @@ import type { AppendLog, AppendTask, Contender, TrialResult } from './contender.
 import { payload } from './log-file.js';
 import { recordBytes } from './record.js';
 import { comeToRest } from './rest.js';
+import { touchPageCache } from './scratch.js';
 import type { Slice, Slices } from './slices.js';
 import { percentile } from './statistics.js';
 
@@ -61,6 +62,9 @@ export class AppendTrial {
     opened.roundsLeft--;
     const { log, load } = opened;
     const { task, slices } = this;
+    const recordLength = recordBytes(task.keyBytes, task.valueBytes);
+    const records = slices.runUp.records + slices.measured.records;
+    touchPageCache(opened.directory, records * recordLength);
     await load.run(slices.runUp);
     const histogram = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
     histogram.enable();
@@ -73,7 +77,7 @@ export class AppendTrial {
     return {
       operations: run.operations,
       seconds: run.seconds,
-      bytes: run.operations * recordBytes(task.keyBytes, task.valueBytes),
+      bytes: run.operations * recordLength,
       p50Us: percentile(run.latenciesUs, 0.5),
       p99Us: percentile(run.latenciesUs, 0.99),
       cpuUs: run.cpuUs / run.operations,

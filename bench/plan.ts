@@ -15,6 +15,7 @@ const RECOVER_SECONDS = 0.25;
 const ZEROED_BYTES_PER_SECOND = 1.3e9;
 const RECOVERED_BYTES_PER_SECOND = 0.75e9;
 const BUILT_BYTES_PER_SECOND = 0.5e9;
+const SCRATCH_BYTES_PER_SECOND = 1.5e9;
 
 /** How many times what a contender may write at most it zeroes before. */
 function zeroedShares(task: Task, id: string): number {
@@ -64,11 +65,12 @@ function workloadSeconds(workload: Workload, plan: Estimated): number {
     rounds,
   );
   const logs = Math.ceil(rounds / roundsPerLog);
+  const scratch = zeroedBytes / roundsPerLog / SCRATCH_BYTES_PER_SECOND;
   let seconds = 0;
   for (const id of contenders) {
     const zeroed = (zeroedShares(task, id) * zeroedBytes) / ZEROED_BYTES_PER_SECOND;
     const opened = id === 'fio' ? 0 : logs * (warmup.ms / 1000 + REST_SECONDS + zeroed);
-    const other = id === 'fio' ? FIO_SECONDS : REST_SECONDS + runUp.ms / 1000;
+    const other = id === 'fio' ? FIO_SECONDS : REST_SECONDS + runUp.ms / 1000 + scratch;
     seconds += START_SECONDS + opened + rounds * (measured.ms / 1000 + other);
   }
   return seconds;

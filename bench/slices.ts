@@ -47,7 +47,7 @@ const MIB = 2 ** 20;
  * The zeros of one log. `preallocateBytes` takes 1 GiB, of which a log that syncs often zeroes three
  * times as much; and a disk writes more slowly what it is given for long.
  */
-const ZEROED_BYTES_MAX = { durable: 640 * MIB, written: 640 * MIB, disk: 1000 * MIB } as const;
+const ZEROED_BYTES_MAX = { durable: 640 * MIB, written: 640 * MIB, disk: 1200 * MIB } as const;
 /** Slices are shortened to this part of their length before there is a log more. */
 const SHORTENED_MIN = 0.5;
 /** Blocks begun, and what a contender appends for itself. */

@@ -1,4 +1,6 @@
-// A machine for the tests of reports.
+// What the tests share: a machine for reports, and a count of the kernel's.
+
+import * as fs from 'node:fs';
 
 export const ENVIRONMENT = {
   date: '2026-01-01',
@@ -12,3 +14,8 @@ export const ENVIRONMENT = {
   command: 'npm run bench -- --save',
   load: 0,
 };
+
+/** Bytes that this process has handed to write calls of any kind. */
+export function charactersWritten(): number {
+  return Number(/^wchar: (\d+)$/m.exec(fs.readFileSync('/proc/self/io', 'utf8'))?.[1]);
+}
