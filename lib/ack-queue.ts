@@ -38,10 +38,13 @@ class Piece {
   count = 0;
   next: Piece | undefined;
 
+  /** One by one: mostly there is one, and `fill` is a call into the runtime. */
   clear(): void {
-    this.positions.fill(undefined, 0, this.count);
-    this.resolves.fill(undefined, 0, this.count);
-    this.rejects.fill(undefined, 0, this.count);
+    for (let index = 0; index < this.count; index++) {
+      this.positions[index] = undefined;
+      this.resolves[index] = undefined;
+      this.rejects[index] = undefined;
+    }
     this.count = 0;
   }
 }

@@ -24,6 +24,12 @@ export class BatchMemory {
 
   /** At least `bytes` bytes, with whatever an earlier batch left in them. Throws RangeError. */
   take(bytes: number): IoMemory {
+    const last = this.#kept.at(-1);
+    if (last !== undefined && isFit(last.bytes.length, bytes)) {
+      this.#kept.pop();
+      this.#keptBytes -= last.bytes.length;
+      return last;
+    }
     const size = sizeClass(bytes);
     const index = this.#kept.findLastIndex((memory) => memory.bytes.length === size);
     const [memory] = index < 0 ? [] : this.#kept.splice(index, 1);
@@ -52,6 +58,11 @@ export class BatchMemory {
       oldest.release();
     }
   }
+}
+
+/** Whether no more of `size` would be wasted than of a class. */
+function isFit(size: number, bytes: number): boolean {
+  return size >= bytes && size <= bytes * (1 + 1 / CLASSES_PER_DOUBLING);
 }
 
 /** The size that serves for `bytes`: exact for a few blocks, else one of four per doubling. */

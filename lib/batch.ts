@@ -22,6 +22,8 @@ const GROWTH_MAX = 16;
 /** … and up to this, in bytes: beyond, larger writes are no faster. */
 const GROWN_BYTES_MAX = 1024 * 1024;
 
+const NOTHING = new Uint8Array(0);
+
 /** Bytes of the stream that go out as one write. */
 export class Batch {
   readonly memory: IoMemory;
@@ -57,7 +59,7 @@ export class Batch {
     this.limit = limit;
     this.used = carry.length;
     this.job = writeJob(memory, 0, 0, position);
-    memory.bytes.set(carry);
+    if (carry.length > 0) memory.bytes.set(carry);
   }
 
   /** Offset in the log of the first byte that no earlier batch has submitted. */
@@ -153,7 +155,7 @@ export class BatchEncoder {
     const batch = this.#full.shift() ?? this.#closeOpen(false);
     assert(batch !== undefined, 'a batch is taken only when there is one');
     const length = this.#isDirect ? roundUp(batch.used) : batch.used;
-    batch.memory.bytes.fill(0, batch.used, length);
+    if (length > batch.used) batch.memory.bytes.fill(0, batch.used, length);
     batch.job = writeJob(batch.memory, 0, length, batch.position, dsync);
     return batch;
   }
@@ -174,7 +176,7 @@ export class BatchEncoder {
 
   /** Gives all memory that is not in flight back. */
   release(): void {
-    this.reset(this.#end, new Uint8Array(0));
+    this.reset(this.#end, NOTHING);
     if (this.#ownsMemory) this.#memory.release();
   }
 
@@ -228,7 +230,7 @@ export class BatchEncoder {
     const cut = isFull && block > batch.submitted;
     this.#next = {
       position: batch.position + block,
-      carry: bytes.slice(block, batch.used),
+      carry: tail === 0 ? NOTHING : bytes.slice(block, batch.used),
       submitted: cut ? 0 : tail,
     };
     if (cut) batch.used = block;

@@ -44,6 +44,7 @@ export class SequenceTrail {
 
   /** What has not been passed never will be. */
   drop(): void {
+    if (this.#ends.length === 0) return;
     this.#ends.length = 0;
     this.#sequences.length = 0;
     this.#head = 0;
