@@ -2,12 +2,12 @@
 
 import type { Task } from './contender.js';
 import type { BenchOptions } from './options.js';
-import { roundsOf, type RunPlan } from './runner.js';
+import { OPENED_AT_ONCE, roundsOf, type RunPlan } from './runner.js';
 import { slicesOf } from './slices.js';
 import { WORKLOADS, defaultContenders, type Workload } from './workloads.js';
 
 /** Measured on two cores and a virtual disk; each is the time beside the slices themselves, s. */
-const START_SECONDS = 0.15;
+const START_SECONDS = 0.1;
 const REST_SECONDS = 0.02;
 const FIO_SECONDS = 0.35;
 const RECOVER_SECONDS = 0.25;
@@ -66,12 +66,13 @@ function workloadSeconds(workload: Workload, plan: Estimated): number {
   );
   const logs = Math.ceil(rounds / roundsPerLog);
   const scratch = zeroedBytes / roundsPerLog / SCRATCH_BYTES_PER_SECOND;
-  let seconds = 0;
+  const warm = logs * (warmup.ms / 1000 + REST_SECONDS);
+  const pairs = Math.ceil(contenders.filter((id) => id !== 'fio').length / OPENED_AT_ONCE);
+  let seconds = pairs * warm;
   for (const id of contenders) {
-    const zeroed = (zeroedShares(task, id) * zeroedBytes) / ZEROED_BYTES_PER_SECOND;
-    const opened = id === 'fio' ? 0 : logs * (warmup.ms / 1000 + REST_SECONDS + zeroed);
+    const zeroed = (logs * zeroedShares(task, id) * zeroedBytes) / ZEROED_BYTES_PER_SECOND;
     const other = id === 'fio' ? FIO_SECONDS : REST_SECONDS + runUp.ms / 1000 + scratch;
-    seconds += START_SECONDS + opened + rounds * (measured.ms / 1000 + other);
+    seconds += START_SECONDS + zeroed + rounds * (measured.ms / 1000 + other);
   }
   return seconds;
 }

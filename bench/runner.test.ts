@@ -1,6 +1,7 @@
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TrialResult } from './contender.js';
 import type { Command, Reply, TrialSpec } from './protocol.js';
@@ -13,8 +14,13 @@ let directory: string;
 /** What the processes were told, in order. */
 let told: string[];
 let profiled: string[];
+/** What runs at this moment, and the most of it that ran at once. */
+let running: Command[];
+let openingsMax: number;
 
 beforeEach(() => {
+  running = [];
+  openingsMax = 0;
   directory = fs.mkdtempSync(join(tmpdir(), 'bench-runner-'));
   told = [];
   profiled = [];
@@ -35,11 +41,16 @@ class Fake implements Started {
     this.answer = answer;
   }
 
-  ask(command: Command): Promise<Reply> {
+  async ask(command: Command): Promise<Reply> {
     expect(this.isLive).toBe(true);
     expect(fs.existsSync(this.spec.directory)).toBe(true);
     told.push(`${this.spec.contender} ${command}`);
-    return Promise.resolve(this.answer(command, this.spec));
+    running.push(command);
+    if (command === 'measure') expect(running).toEqual(['measure']);
+    openingsMax = Math.max(openingsMax, running.filter((one) => one === 'open').length);
+    await nextTurn();
+    running.splice(running.indexOf(command), 1);
+    return this.answer(command, this.spec);
   }
 
   async close(): Promise<Reply> {
@@ -113,6 +124,13 @@ describe('rounds', () => {
       '--cpu-prof-dir=profiles',
       '--cpu-prof-name=written-64-ours.cpuprofile',
     ]);
+  });
+
+  it('have nothing beside a slice, while two contenders open at once', async () => {
+    await run('written-64', ['ours', 'group-commit', 'lmdb', 'sonic-boom', 'write-stream']);
+    expect(openingsMax).toBe(2);
+    expect(told.slice(5, 10).every((what) => what.endsWith('open'))).toBe(true);
+    expect(told.filter((what) => what.endsWith('measure'))).toHaveLength(5 * ROUNDS);
   });
 
   it('go on without a contender that failed, and its row says why', async () => {

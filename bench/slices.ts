@@ -5,7 +5,7 @@
 import type { AppendTask, Task } from './contender.js';
 import { recordBytes } from './record.js';
 
-/** How long to warm up and to measure. */
+/** How long to warm up, with small values, and to measure. */
 export interface Times {
   readonly warmupMs: number;
   readonly measureMs: number;
@@ -33,13 +33,8 @@ interface Sliced {
   readonly zeroedBytesPerSecond: number;
 }
 
-/**
- * Everybody warms up until the code is compiled: what is measured is how a process runs, not how it
- * starts. One caller makes a few thousand appends a second; large values soon fill a disk.
- */
-const WARMUP_MS = 200;
-const WARMUP_ONE_CALLER_MS = 400;
-const WARMUP_LARGE_MS = 150;
+/** Large values soon fill a disk, and there is little code to compile for each byte of them. */
+const WARMUP_LARGE_SHARE = 0.3;
 const LARGE_VALUE_BYTES = 4096;
 const RUN_UP_MS = 10;
 const MIB = 2 ** 20;
@@ -61,7 +56,8 @@ export function slicesOf(
   rounds: number,
 ): Slices {
   if (task.kind !== 'append') return readingSlices(times, rounds);
-  const warmupMs = Math.max(times.warmupMs, warmupOf(task));
+  const share = task.valueBytes >= LARGE_VALUE_BYTES ? WARMUP_LARGE_SHARE : 1;
+  const warmupMs = share * times.warmupMs;
   const roundMs = RUN_UP_MS + times.measureMs;
   const most = ZEROED_BYTES_MAX[task.durability];
   /** The part of what can be written in that time that one log has room for. */
@@ -83,11 +79,6 @@ export function slicesOf(
   const records = warmup.records + roundsPerLog * (runUp.records + measured.records);
   const zeroedBytes = records * recordBytes(task.keyBytes, task.valueBytes) + SPARE_BYTES;
   return { warmup, runUp, measured, roundsPerLog, zeroedBytes };
-}
-
-function warmupOf({ callers, valueBytes }: AppendTask): number {
-  if (callers === 1) return WARMUP_ONE_CALLER_MS;
-  return valueBytes >= LARGE_VALUE_BYTES ? WARMUP_LARGE_MS : WARMUP_MS;
 }
 
 function recordsOf(task: AppendTask, bytes: number, turns: number): number {
