@@ -43,6 +43,8 @@ export class CommitPipeline {
   #hooks: CommitHooks = NO_HOOKS;
   #state: CommitState = { kind: 'serving' };
   #isSyncing = false;
+  /** Also of a log that was poisoned meanwhile: whoever drains it then closes the file. */
+  #isCutting = false;
   readonly #syncGoal = new SyncGoal();
   #isEventDue = false;
   #onIdle: (() => void) | undefined;
@@ -311,10 +313,9 @@ export class CommitPipeline {
     const end = this.#settlement.lastWholeEnd(
       Math.max(writtenEnd, Math.min(failed.end, job.position + job.done)),
     );
-    // Also for whoever drains what was poisoned meanwhile, and then closes the file.
-    this.#isSyncing = true;
+    this.#isCutting = true;
     const cut = await failure.cutLog(this.#driver, this.#file, end, error);
-    this.#isSyncing = false;
+    this.#isCutting = false;
     if (cut instanceof WalError) {
       this.#poison(cut);
       this.#onEvent();
@@ -360,7 +361,7 @@ export class CommitPipeline {
 
   /** Nothing is in flight. */
   get #isQuiet(): boolean {
-    return this.#lane.isQuiet && !this.#isSyncing && this.#zeros.isIdle;
+    return this.#lane.isQuiet && !this.#isSyncing && !this.#isCutting && this.#zeros.isIdle;
   }
 
   /** Nothing is in flight, and nothing is left to do. */
