@@ -1,6 +1,7 @@
 // The chunk behind a window, on its way from the disk while the window's records are handed out.
 
 import type { IoDriver, IoFile, IoMemory } from './io/driver.js';
+import { MEMORY_ALIGNMENT } from './io/driver.js';
 
 /**
  * Part of a chunk's length that is free in front of it, for the start of a record that the window
@@ -80,6 +81,12 @@ export class ReadAhead {
     this.#give(memory);
   }
 
+  /** Resolves when nothing is in flight; reads no more. */
+  async settle(): Promise<void> {
+    this.#isOver = true;
+    await this.#flying?.chunk;
+  }
+
   /** Reads no more, and gives the memory back. */
   stop(): void {
     this.#isOver = true;
@@ -89,9 +96,11 @@ export class ReadAhead {
     this.#flying = undefined;
   }
 
+  /** Keeps memory of a chunk's size; a window may have grown for one large record. */
   #give(memory: IoMemory): void {
-    const isEnough = memory.bytes.length >= this.#head + this.#options.bytes;
-    if (isEnough && this.#spare === undefined && !this.#isOver) this.#spare = memory;
+    const more = memory.bytes.length - (this.#head + this.#options.bytes);
+    const isOfChunk = more >= 0 && more < MEMORY_ALIGNMENT;
+    if (isOfChunk && this.#spare === undefined && !this.#isOver) this.#spare = memory;
     else memory.release();
   }
 

@@ -289,6 +289,45 @@ forEachDriver((driver) => {
       expect(reader.end).toMatchObject({ kind: 'clean', size: readFileSync(path).length });
     });
 
+    test('slower than the writer, it sees no damage in zeros that were read before their time', async () => {
+      const path = freshLog();
+      const writer = await UringWalWriter.open(path, { driver, preallocateBytes: 8 * MIB });
+      let last = 0;
+      const fill = async (end: number): Promise<void> => {
+        const appends: Promise<unknown>[] = [];
+        while (writer.stats().end < end) {
+          appends.push(writer.append(entryOf(putOfSize(++last, 1000)), { sync: true }));
+          if (appends.length % 50 === 0) await Promise.all(appends);
+        }
+        await Promise.all(appends);
+      };
+      await fill(1.3 * MIB);
+      const reader = await openReader(path);
+      let found = 0;
+      for await (const chunk of reader.chunks()) {
+        if (found === 0) await fill(2.5 * MIB);
+        found += chunk.count;
+      }
+      expect(reader.end?.kind).toBe('clean');
+      expect(found).toBe(last);
+      await writer.close();
+    });
+
+    test('goes on with a record that was half there when it looked how long the log is', async () => {
+      const path = freshLog();
+      writeLog(path, samplePuts(3));
+      const [fourth, fifth] = [independentEncode(samplePut(4)), independentEncode(samplePut(5))];
+      appendFileSync(path, fourth.subarray(0, 20));
+      const reader = await openReader(path);
+      let found = 0;
+      for await (const chunk of reader.chunks()) {
+        if (found === 0) appendFileSync(path, Buffer.concat([fourth.subarray(20), fifth]));
+        found += chunk.count;
+      }
+      expect(found).toBe(5);
+      expect(reader.end?.kind).toBe('clean');
+    });
+
     test('finds what came after it had seen the end', async () => {
       const path = freshLog();
       writeLog(path, samplePuts(3));

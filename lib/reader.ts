@@ -8,7 +8,7 @@ import { selectDriver } from './io/select.js';
 import { checkNames, checkPath } from './options.js';
 import { scanFile } from './scan.js';
 import type { WalEnd } from './tail.js';
-import { judgeEnd } from './tail.js';
+import { isBelievable, judgeEnd } from './tail.js';
 import type { WalRecord } from './wal-record.js';
 import { WalChunk } from './wal-record.js';
 import { FileWindow } from './window.js';
@@ -207,6 +207,7 @@ export class WalReader implements AsyncIterable<WalRecord> {
         path: this.path,
       });
     }
+    let seen: WalEnd | undefined;
     for (let size = await this.#size(); ;) {
       const window = new FileWindow(this.#driver, this.#file, {
         size,
@@ -218,8 +219,14 @@ export class WalReader implements AsyncIterable<WalRecord> {
         let next = await runs.next();
         for (; next.done !== true; next = await runs.next()) yield new WalChunk(next.value);
         this.#offset = next.value.offset;
-        this.#end = await judgeEnd(window, next.value.offset, next.value.reason);
-        return;
+        const { offset, reason } = next.value;
+        const end = offset === seen?.offset ? seen : await judgeEnd(window, offset, reason);
+        if (isBelievable(end, seen)) {
+          this.#end = end;
+          return;
+        }
+        seen = end;
+        size = await this.#size();
       } catch (error) {
         // A writer beside this reader may have cut its zeros off: see again how long the file is.
         const before = size;

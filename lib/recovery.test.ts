@@ -3,6 +3,7 @@
 
 import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 
@@ -18,11 +19,13 @@ import {
   SECTOR,
 } from './test-tools/damage.js';
 import { forEachDriver, newDriver } from './test-tools/drivers.js';
-import { fail, FaultyDriver, short } from './test-tools/faulty-driver.js';
+import { fail, FaultyDriver, Gate, short } from './test-tools/faulty-driver.js';
 import { appendAll, expectLog, expectReplay, freshLog, readLog } from './test-tools/logs.js';
 import { putOfSize, sampleBytes, samplePut, samplePuts } from './test-tools/records.js';
 import { expectRejection } from './test-tools/rejections.js';
 import { UringWalWriter } from './writer.js';
+
+const MIB = 1024 * 1024;
 
 forEachDriver((driver) => {
   describe('a torn tail', () => {
@@ -285,9 +288,15 @@ forEachDriver((driver) => {
     expectLog(path, samplePuts(3));
   });
 
-  test('reads past the page cache, and makes what it keeps durable before it returns', async () => {
+  test.each([
+    ['a small log', samplePuts(3)],
+    [
+      'one that is read in parts',
+      Array.from({ length: 25 }, (_, at) => putOfSize(at + 1, 100_000)),
+    ],
+  ])('reads past the page cache, and makes what it keeps durable: %s', async (_what, records) => {
     const path = freshLog();
-    writeFileSync(path, Buffer.concat([independentLog(samplePuts(3)).bytes, sampleBytes(1, 99)]));
+    writeFileSync(path, Buffer.concat([independentLog(records).bytes, sampleBytes(1, 99)]));
     const faults = new FaultyDriver(newDriver(driver));
     onTestFinished(() => faults.close());
     const writer = await UringWalWriter.open(path, { driver: faults });
@@ -297,6 +306,26 @@ forEachDriver((driver) => {
     expect(reads.every(({ pastCache }) => pastCache)).toBe(true);
     const steps = faults.operations.map(({ kind }) => kind).filter((kind) => kind !== 'read');
     expect(steps).toEqual(['lock', 'open', 'size', 'truncate', 'sync', 'syncDirectory']);
+    await writer.close();
+  });
+
+  test('nothing is being read any more when it cuts', async () => {
+    const path = freshLog();
+    const whole = independentLog(samplePuts(3)).bytes;
+    // One part, and a few bytes of the next: the end is judged without them.
+    writeFileSync(path, Buffer.concat([whole, Buffer.alloc(MIB + 10 - whole.length, 0x5a)]));
+    const faults = new FaultyDriver(newDriver(driver));
+    onTestFinished(() => faults.close());
+    const late = new Gate();
+    faults.next('read', late.fault, 1, ({ position }) => position !== 0);
+    const opening = UringWalWriter.open(path, { driver: faults });
+    await late.reached;
+    await delay(30);
+    const isCut = (): boolean => faults.operations.some(({ kind }) => kind === 'truncate');
+    expect(isCut()).toBe(false);
+    late.open();
+    const writer = await opening;
+    expect(isCut()).toBe(true);
     await writer.close();
   });
 

@@ -88,6 +88,7 @@ export async function recoverFile(
     if (end.kind === 'corrupt' && mode === 'strict') throw corrupt(file.path, end);
     const keep = end.kind === 'tear' || end.kind === 'corrupt' || end.holdsRecords === true;
     const kept = keep ? await quarantine(driver, file, window, end) : undefined;
+    await window.settle();
     if (size > end.offset) await file.truncate(end.offset);
     await file.sync();
     await driver.syncDirectory(dirname(file.path));

@@ -103,6 +103,15 @@ export async function judgeEnd(window: FileWindow, offset: number, stop: number)
   return { kind: tear ? 'tear' : 'corrupt', offset, size, reason, next: search };
 }
 
+/**
+ * Whether a reader may take this for the end of the log, `seen` being what it saw the last time. Beside
+ * a writer a record may be half there, or its place was read before it was written, and what follows
+ * afterwards: then the next look goes further.
+ */
+export function isBelievable(end: WalEnd, seen: WalEnd | undefined): boolean {
+  return end.kind === 'clean' || end.offset === seen?.offset;
+}
+
 async function isZero(window: FileWindow, from: number, to: number): Promise<boolean> {
   for (let at = from; at < to;) {
     const length = Math.min(to - at, WINDOW_BYTES);

@@ -12,7 +12,7 @@ import { MANIFEST_NAME } from './manifest.js';
 import { scanFile } from './scan.js';
 import { listSegments, newSegment, seek } from './segments.js';
 import type { WalEnd } from './tail.js';
-import { judgeEnd } from './tail.js';
+import { isBelievable, judgeEnd } from './tail.js';
 import { KnownSequences } from './wal-known.js';
 import { readBounds } from './wal-read-options.js';
 import type { WalRecord } from './wal-record.js';
@@ -138,11 +138,10 @@ class DirectoryReading {
   /** Records from the place on, as far as its segment goes now. */
   async *#readSegment(): AsyncGenerator<WalRecord, WalEnd, void> {
     const file = await this.#enter(this.#place.number);
-    for (let before: WalEnd | undefined; ;) {
+    for (let seen: WalEnd | undefined; ;) {
       const end = yield* this.#readFile(file);
-      // Beside a writer, a record may be half there when it is read, and what follows whole.
-      if (end.kind !== 'corrupt' || end.offset === before?.offset) return end;
-      before = end;
+      if (isBelievable(end, seen)) return end;
+      seen = end;
     }
   }
 

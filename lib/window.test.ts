@@ -12,7 +12,7 @@ function byteAt(offset: number): number {
   return (offset * 31 + (offset >> 8) * 17) & 0x7f;
 }
 
-/** Memory that tells of what is done with it after its release. */
+/** Memory that may be released once. */
 class Memory implements IoMemory {
   readonly bytes: Uint8Array;
   isReleased = false;
@@ -38,12 +38,16 @@ class File {
   readonly memories: Memory[] = [];
   readonly reads: Read[] = [];
   readonly flying = new Set<Read>();
-  readonly #size: number;
+  /** What no read may do; thrown from a read, it could pass for the file's own failure. */
+  readonly misuse: string[] = [];
+  /** Memory can be had up to so many bytes at a time. */
+  memoryMax = Infinity;
+  size: number;
   readonly #unit: number;
   readonly #how: (read: Read) => number | Error;
 
   constructor(size: number, unit: number, how: (read: Read) => number | Error) {
-    this.#size = size;
+    this.size = size;
     this.#unit = unit;
     this.#how = how;
   }
@@ -51,6 +55,7 @@ class File {
   /** The part of a driver that a window uses. */
   get driver(): IoDriver {
     const memory = (bytes: number): IoMemory => {
+      if (bytes > this.memoryMax) throw new RangeError('no memory');
       const made = new Memory(Math.ceil(bytes / 4096) * 4096);
       this.memories.push(made);
       return made;
@@ -69,13 +74,22 @@ class File {
     } as unknown as IoFile;
   }
 
+  get heldBytes(): number {
+    const held = this.memories.filter(({ isReleased }) => !isReleased);
+    return held.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  }
+
   readonly read = async (
     memory: IoMemory,
     start: number,
     length: number,
     position: number,
+    options?: { readonly pastCache?: boolean },
   ): Promise<number> => {
-    for (const number of [start, length, position]) expect(number % this.#unit).toBe(0);
+    const isAligned = [start, length, position].every((number) => number % this.#unit === 0);
+    if (!isAligned) this.misuse.push(`not aligned: ${String([start, length, position])}`);
+    if (start + length > memory.bytes.length) this.misuse.push('more than the memory holds');
+    if (options?.pastCache !== true) this.misuse.push('through the page cache');
     const read = { memory, position, length };
     this.reads.push(read);
     this.flying.add(read);
@@ -84,7 +98,7 @@ class File {
     this.flying.delete(read);
     const outcome = this.#how(read);
     if (outcome instanceof Error) throw outcome;
-    const count = Math.max(0, Math.min(outcome, length, this.#size - position));
+    const count = Math.max(0, Math.min(outcome, length, this.size - position));
     for (let at = 0; at < count; at++) memory.bytes[start + at] = byteAt(position + at);
     return count;
   };
@@ -138,6 +152,8 @@ test('whatever is loaded is what the file has, read ahead or not', async () => {
         });
         const options = { size, pastCache: true, bytesMax: 1500, readsAhead };
         const window = new FileWindow(file.driver, file.file, options);
+        // Nothing behind the size that the window was given is there for it.
+        file.size += 5000;
         let position = 0;
         for (const { jump, wanted, share } of walk) {
           if (jump !== undefined) position = Math.floor(jump * size);
@@ -145,6 +161,7 @@ test('whatever is loaded is what the file has, read ahead or not', async () => {
           const index = await window.load(position, wanted);
           const length = Math.min(wanted, size - position);
           expectFile(window, index, position, length);
+          expect(window.position + window.filled).toBeLessThanOrEqual(size);
           for (const { memory } of file.flying) {
             expect(memory.bytes).not.toBe(window.bytes);
             ahead++;
@@ -155,7 +172,8 @@ test('whatever is loaded is what the file has, read ahead or not', async () => {
         }
         window.release();
         await new Promise((resolve) => setImmediate(resolve));
-        expect(file.memories.filter(({ isReleased }) => !isReleased)).toEqual([]);
+        expect(file.heldBytes).toBe(0);
+        expect(file.misuse).toEqual([]);
       },
     ),
     { numRuns: 300 },
@@ -212,7 +230,7 @@ test('a part that cannot be read fails whoever needs it, nobody before', async (
   });
   expect(file.reads).toHaveLength(2);
   window.release();
-  expect(file.memories.every(({ isReleased }) => isReleased)).toBe(true);
+  expect(file.heldBytes).toBe(0);
 });
 
 test('where every record is too long for it, reading ahead ends', async () => {
@@ -223,5 +241,56 @@ test('where every record is too long for it, reading ahead ends', async () => {
     await window.load(position, 10_000);
   const useless = file.reads.filter(({ position }) => position % 10_000 !== 0);
   expect(useless).toHaveLength(2);
+  window.release();
+});
+
+test('where there is no memory to read ahead, it reads on without', async () => {
+  const file = new File(100_000, 1, ({ length }) => length);
+  const options = { size: 100_000, pastCache: true, bytesMax: 4096, readsAhead: true };
+  const window = new FileWindow(file.driver, file.file, options);
+  file.memoryMax = 4096;
+  for (let position = 0; position < 100_000; position += 500) {
+    expectFile(window, await window.load(position, 500), position, 500);
+  }
+  expect(file.memories).toHaveLength(1);
+  window.release();
+});
+
+test('memory that cannot be had is an error, and what there was is given back once', async () => {
+  const file = new File(100_000, 1, ({ length }) => length);
+  const options = { size: 100_000, pastCache: true, bytesMax: 4096, readsAhead: true };
+  const window = new FileWindow(file.driver, file.file, options);
+  await window.load(0, 100);
+  file.memoryMax = 8192;
+  await expect(window.load(0, 50_000)).rejects.toMatchObject({ code: 'ERR_WAL_READ' });
+  expectFile(window, await window.load(200, 300), 200, 300);
+  window.release();
+  expect(file.heldBytes).toBe(0);
+});
+
+test('memory that one large record needed is not kept for the next', async () => {
+  const file = new File(1_000_000, 1, ({ length }) => length);
+  const options = { size: 1_000_000, pastCache: true, bytesMax: 4096, readsAhead: true };
+  const window = new FileWindow(file.driver, file.file, options);
+  let position = 0;
+  for (const length of [100, 300_000, ...new Array<number>(800).fill(500)]) {
+    await window.load(position, 29);
+    await window.load(position, length);
+    position += length;
+  }
+  expect(file.heldBytes).toBeLessThanOrEqual(2 * 8192);
+  window.release();
+});
+
+test('settle: what is read ahead has ended, and nothing more begins', async () => {
+  const file = new File(100_000, 1, ({ length }) => length);
+  const options = { size: 100_000, pastCache: true, bytesMax: 4096, readsAhead: true };
+  const window = new FileWindow(file.driver, file.file, options);
+  await window.load(0, 100);
+  expect(file.flying.size).toBe(1);
+  await window.settle();
+  expect(file.flying.size).toBe(0);
+  await window.load(4000, 500);
+  expect(file.flying.size).toBe(0);
   window.release();
 });

@@ -12,6 +12,9 @@ export const WINDOW_BYTES = 1024 * 1024;
 /** How often an interrupted read is tried again before it counts as failed. */
 const READ_RETRIES_MAX = 16;
 
+/** In place of memory that was given back. */
+const NO_MEMORY: IoMemory = { bytes: new Uint8Array(0), release: () => undefined };
+
 /** How a window reads. */
 export interface WindowOptions {
   /** File size, in bytes, that the scan believes in; nothing beyond is read. */
@@ -60,8 +63,8 @@ export class FileWindow {
 
   /**
    * Brings `[position, position + wanted)`, as far as the file has it, into memory, and whatever
-   * else fits behind it. Returns the index of `position` in `bytes`. Never allocates more than the
-   * file is long. Rejects with `ERR_WAL_READ`, also when the file has become shorter.
+   * else fits behind it. Returns the index of `position` in `bytes`. Allocates no more than what is
+   * wanted, or a part and one that is read ahead. Rejects with `ERR_WAL_READ`, also when the file has become shorter.
    */
   async load(position: number, wanted: number): Promise<number> {
     const end = Math.min(position + wanted, this.size);
@@ -86,6 +89,7 @@ export class FileWindow {
     if (needed > this.#memory.bytes.length) {
       this.filled = 0;
       this.#memory.release();
+      this.#memory = NO_MEMORY;
       this.#memory = this.#memoryFor(needed, position);
     }
     this.position = start;
@@ -114,11 +118,14 @@ export class FileWindow {
     this.position = base;
     this.#start = head - before;
     const reached = head + chunk.count;
-    this.filled = Math.min(
-      this.size - base,
-      base + reached < this.size ? reached - (reached % this.#unit) : reached,
-    );
+    const isEnd = base + reached >= this.size;
+    this.filled = isEnd ? reached : reached - (reached % this.#unit);
     return true;
+  }
+
+  /** For who goes on to change the file: reads nothing ahead any more, and waits for what it does. */
+  async settle(): Promise<void> {
+    await this.#ahead?.settle();
   }
 
   release(): void {
