@@ -21,7 +21,7 @@ export interface WindowOptions {
   readonly size: number;
   /** Read what the device has, not what the page cache claims. */
   readonly pastCache: boolean;
-  /** How much is read at once, in bytes, where no more is wanted. Default {@link WINDOW_BYTES}. */
+  /** How much is read at once, in bytes, where no more is wanted. Default the driver's, or a MiB. */
   readonly bytesMax?: number;
   /** Who walks on through the file has the next part read meanwhile. Default false. */
   readonly readsAhead?: boolean;
@@ -49,7 +49,8 @@ export class FileWindow {
     this.#file = file;
     this.#pastCache = options.pastCache && file.pastCache !== undefined;
     this.#unit = this.#pastCache ? (file.pastCache?.unit ?? 1) : directUnit(file);
-    const bytesMax = Math.min(WINDOW_BYTES, options.bytesMax ?? WINDOW_BYTES);
+    const { readBytes = WINDOW_BYTES } = driver;
+    const bytesMax = Math.min(WINDOW_BYTES, readBytes, options.bytesMax ?? WINDOW_BYTES);
     const bytes = this.#roundUp(Math.min(bytesMax, Math.max(1, this.size)));
     this.#memory = this.#memoryFor(bytes, 0);
     if (options.readsAhead !== true || bytes >= this.size) return;

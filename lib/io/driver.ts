@@ -212,6 +212,8 @@ export interface IoDriver {
   readonly name: IoDriverName;
   /** Why this driver was taken and not a better one; undefined when it is the one that was asked for. */
   readonly fallbackReason: string | undefined;
+  /** How much of a file to read at once, in bytes, where that is less than the usual MiB. */
+  readonly readBytes?: number;
 
   /** Opens a regular file. Rejects with {@link IoError}. */
   /** Opens a regular file; anything else is EINVAL, a directory EISDIR. */
