@@ -14,6 +14,8 @@ const CALLERS = 64;
 const VALUE_BYTES = [100, 100, 100, 4096, 100, 100, 65536, 100];
 const SEGMENT_BYTES = 16 << 20;
 const SAMPLE_MS = 1000;
+/** What goes is read once more before: who appends more than this meanwhile waits, or fills the disk. */
+const GROWTH_BYTES_MAX = 2 ** 31;
 /** The process grows until its code is compiled and its buffers are there: left out. */
 const WARM_UP_SHARE = 0.2;
 const FLAT_BYTES_PER_MINUTE = 1 << 20;
@@ -43,9 +45,13 @@ export async function runSoak(
     const elapsed = (): number => (performance.now() - startedAt) / MINUTE_MS;
     let appends = 0;
     let last = 0n;
+    let grown = 0;
+    let removed: Promise<unknown> = Promise.resolve();
     const caller = async (_: unknown, index: number): Promise<void> => {
       while (elapsed() < minutes) {
+        if (grown > GROWTH_BYTES_MAX) await removed;
         const value = values[appends++ % values.length] ?? Buffer.alloc(0);
+        grown += value.length;
         const { sequence } = await wal.put('key', value, { sync: index % 2 === 0 });
         if (sequence > last) last = sequence;
       }
@@ -53,7 +59,9 @@ export async function runSoak(
     const sampler = async (): Promise<void> => {
       while (elapsed() < minutes) {
         await delay(SAMPLE_MS);
-        await wal.truncateBefore(last);
+        grown = 0;
+        removed = wal.truncateBefore(last);
+        await removed;
         const sample = { minutes: elapsed(), rssBytes: process.memoryUsage().rss };
         if (samples.push(sample) % REPORT_SAMPLES === 1) say(line(sample, appends));
       }
