@@ -104,6 +104,12 @@ class File {
   };
 }
 
+/** A window of all of the file, in parts of 4 KiB. */
+function readAheadWindow({ driver, file, size }: File): FileWindow {
+  const options = { size, pastCache: true, bytesMax: 4096, readsAhead: true };
+  return new FileWindow(driver, file, options);
+}
+
 function expectFile(window: FileWindow, index: number, position: number, length: number): void {
   expect(index + length).toBeLessThanOrEqual(window.filled);
   for (let at = 0; at < length; at++) {
@@ -183,8 +189,7 @@ test('whatever is loaded is what the file has, read ahead or not', async () => {
 
 test('the next part is on its way while the first is looked at, and none behind the end', async () => {
   const file = new File(10_000, 1, ({ length }) => length);
-  const options = { size: 10_000, pastCache: true, bytesMax: 4096, readsAhead: true };
-  const window = new FileWindow(file.driver, file.file, options);
+  const window = readAheadWindow(file);
   await window.load(0, 100);
   expect(file.reads.map(({ position }) => position)).toEqual([0, 4096]);
   await window.load(4000, 200);
@@ -197,8 +202,7 @@ test('the next part is on its way while the first is looked at, and none behind 
 
 test('a part that comes short, inside of a unit, is read on from its last whole one', async () => {
   const file = new File(10_000, 512, ({ position, length }) => (position === 4096 ? 519 : length));
-  const options = { size: 10_000, pastCache: true, bytesMax: 4096, readsAhead: true };
-  const window = new FileWindow(file.driver, file.file, options);
+  const window = readAheadWindow(file);
   await window.load(0, 100);
   expectFile(window, await window.load(4090, 1000), 4090, 1000);
   expect(file.reads[2]?.position).toBe(4096 + 512);
@@ -207,8 +211,7 @@ test('a part that comes short, inside of a unit, is read on from its last whole 
 
 test('whoever looks somewhere else has nothing read ahead there', async () => {
   const file = new File(100_000, 1, ({ length }) => length);
-  const options = { size: 100_000, pastCache: true, bytesMax: 4096, readsAhead: true };
-  const window = new FileWindow(file.driver, file.file, options);
+  const window = readAheadWindow(file);
   await window.load(0, 100);
   for (const position of [50_000, 20_000, 80_000]) await window.load(position, 100);
   expect(file.reads.map(({ position }) => position)).toEqual([0, 4096, 50_000, 20_000, 80_000]);
@@ -218,8 +221,7 @@ test('whoever looks somewhere else has nothing read ahead there', async () => {
 test('a part that cannot be read fails whoever needs it, nobody before', async () => {
   const fault = new IoError('EIO', 'read', '/file');
   const file = new File(10_000, 1, ({ position, length }) => (position >= 4096 ? fault : length));
-  const options = { size: 10_000, pastCache: true, bytesMax: 4096, readsAhead: true };
-  const window = new FileWindow(file.driver, file.file, options);
+  const window = readAheadWindow(file);
   await window.load(0, 4000);
   await new Promise((resolve) => setImmediate(resolve));
   await window.load(4000, 96);
@@ -235,8 +237,7 @@ test('a part that cannot be read fails whoever needs it, nobody before', async (
 
 test('where every record is too long for it, reading ahead ends', async () => {
   const file = new File(100_000, 1, ({ length }) => length);
-  const options = { size: 100_000, pastCache: true, bytesMax: 4096, readsAhead: true };
-  const window = new FileWindow(file.driver, file.file, options);
+  const window = readAheadWindow(file);
   for (let position = 0; position < 100_000; position += 10_000)
     await window.load(position, 10_000);
   const useless = file.reads.filter(({ position }) => position % 10_000 !== 0);
@@ -246,8 +247,7 @@ test('where every record is too long for it, reading ahead ends', async () => {
 
 test('where there is no memory to read ahead, it reads on without', async () => {
   const file = new File(100_000, 1, ({ length }) => length);
-  const options = { size: 100_000, pastCache: true, bytesMax: 4096, readsAhead: true };
-  const window = new FileWindow(file.driver, file.file, options);
+  const window = readAheadWindow(file);
   file.memoryMax = 4096;
   for (let position = 0; position < 100_000; position += 500) {
     expectFile(window, await window.load(position, 500), position, 500);
@@ -258,8 +258,7 @@ test('where there is no memory to read ahead, it reads on without', async () => 
 
 test('memory that cannot be had is an error, and what there was is given back once', async () => {
   const file = new File(100_000, 1, ({ length }) => length);
-  const options = { size: 100_000, pastCache: true, bytesMax: 4096, readsAhead: true };
-  const window = new FileWindow(file.driver, file.file, options);
+  const window = readAheadWindow(file);
   await window.load(0, 100);
   file.memoryMax = 8192;
   await expect(window.load(0, 50_000)).rejects.toMatchObject({ code: 'ERR_WAL_READ' });
@@ -270,8 +269,7 @@ test('memory that cannot be had is an error, and what there was is given back on
 
 test('memory that one large record needed is not kept for the next', async () => {
   const file = new File(1_000_000, 1, ({ length }) => length);
-  const options = { size: 1_000_000, pastCache: true, bytesMax: 4096, readsAhead: true };
-  const window = new FileWindow(file.driver, file.file, options);
+  const window = readAheadWindow(file);
   let position = 0;
   for (const length of [100, 300_000, ...new Array<number>(800).fill(500)]) {
     await window.load(position, 29);
@@ -284,8 +282,7 @@ test('memory that one large record needed is not kept for the next', async () =>
 
 test('settle: what is read ahead has ended, and nothing more begins', async () => {
   const file = new File(100_000, 1, ({ length }) => length);
-  const options = { size: 100_000, pastCache: true, bytesMax: 4096, readsAhead: true };
-  const window = new FileWindow(file.driver, file.file, options);
+  const window = readAheadWindow(file);
   await window.load(0, 100);
   expect(file.flying.size).toBe(1);
   await window.settle();

@@ -65,7 +65,8 @@ export class FileWindow {
   /**
    * Brings `[position, position + wanted)`, as far as the file has it, into memory, and whatever
    * else fits behind it. Returns the index of `position` in `bytes`. Allocates no more than what is
-   * wanted, or a part and one that is read ahead. Rejects with `ERR_WAL_READ`, also when the file has become shorter.
+   * wanted, or a part and one that is read ahead. Rejects with `ERR_WAL_READ`, also when the file has
+   * become shorter.
    */
   async load(position: number, wanted: number): Promise<number> {
     const end = Math.min(position + wanted, this.size);
